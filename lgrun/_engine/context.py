@@ -1,0 +1,39 @@
+"""Where am I: the frame of workflow code that runs in this thread or asyncio task.
+
+The engine sets it around every piece of user code; `interrupt()`, `get_config()` and task calls read it.
+"""
+
+from contextvars import ContextVar
+from typing import Any, Protocol
+
+
+class FrameLike(Protocol):
+    """What public functions may ask of the frame they run in."""
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """The run's configuration, as `get_config()` returns it."""
+
+    def write(self, data: Any) -> None:
+        """Send `data` to whoever streams the run with mode `custom`."""
+
+    def interrupt(self, value: Any, response_schema: Any) -> Any:
+        """Return the answer to a question, or raise GraphInterrupt."""
+
+
+current: ContextVar[FrameLike | None] = ContextVar("lgrun_frame", default=None)
+
+
+def require_frame(what: str) -> FrameLike:
+    """Return the current frame; `what` names the function that needs one in the error.
+
+    Raises:
+        RuntimeError: called outside a running workflow.
+    """
+    frame = current.get()
+    if frame is None:
+        raise RuntimeError(
+            f"Called {what} outside of a runnable context: it works inside a function marked @entrypoint or @task, "
+            "and in threads only if they run in a copy of the caller's contextvars context"
+        )
+    return frame

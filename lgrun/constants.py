@@ -1,0 +1,18 @@
+"""Names with a fixed meaning in streams, graphs and tags."""
+
+START = "__start__"
+"""The virtual first node: where the input enters."""
+
+END = "__end__"
+"""The virtual last node: where the result leaves."""
+
+TAG_HIDDEN = "langsmith:hidden"
+"""Tag of a step that tracing tools leave out."""
+
+TAG_NOSTREAM = "nostream"
+"""Tag of a chat model whose tokens are not streamed."""
+
+INTERRUPT = "__interrupt__"
+"""Key under which a run reports the questions it waits for."""
+
+__all__ = ["END", "START", "TAG_HIDDEN", "TAG_NOSTREAM"]

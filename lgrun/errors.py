@@ -1,0 +1,140 @@
+"""Every exception lgrun raises.
+
+    BaseException
+     ├─ GraphInterrupt                      a question is open; carries the run out of the workflow's code
+     └─ Exception
+         ├─ EmptyInputError                 nothing to run: no input and nothing to resume
+         ├─ InvalidUpdateError              a state update that no node of the workflow could have made
+         ├─ UnknownInterruptError           an answer names a question that is not open
+         ├─ NodeCancelledError              the workflow's code cancelled itself
+         ├─ GraphRecursionError             a graph did not finish within its recursion limit
+         └─ LgrunError
+             ├─ NotSerializableError        (also TypeError) a value cannot be saved
+             ├─ SwallowedInterruptError     (also RuntimeError) workflow code caught a GraphInterrupt
+             ├─ ReplayMismatchError         recorded and replayed calls differ and the run was told not to go on
+             ├─ ThreadBusyError             another run holds the thread
+             └─ StateError                  the saved state cannot be used
+                 ├─ DamagedStateError       a file does not verify
+                 ├─ NewerFormatError        a file was written by a newer lgrun
+                 └─ StateIOError            the disk refused (full, read-only, vanished)
+
+The names in the first group mean what they mean in LangGraph. `GraphInterrupt` is a BaseException so that an
+`except Exception` of a workflow, a retry library or a tool wrapper cannot eat a question.
+"""
+
+from collections.abc import Sequence
+
+from lgrun.types import Interrupt
+
+__all__ = [
+    "DamagedStateError",
+    "EmptyInputError",
+    "GraphInterrupt",
+    "GraphRecursionError",
+    "InvalidUpdateError",
+    "LgrunError",
+    "NewerFormatError",
+    "NodeCancelledError",
+    "NotSerializableError",
+    "ReplayMismatchError",
+    "StateError",
+    "StateIOError",
+    "SwallowedInterruptError",
+    "ThreadBusyError",
+    "UnknownInterruptError",
+]
+
+
+class GraphInterrupt(BaseException):
+    """Carries open questions out of the workflow's code. Let it pass: never catch it.
+
+    Args:
+        interrupts: the questions asked.
+    """
+
+    def __init__(self, interrupts: Sequence[Interrupt] = ()) -> None:
+        super().__init__(tuple(interrupts))
+        self.interrupts = tuple(interrupts)
+
+
+class EmptyInputError(Exception):
+    """There is neither an input to start with nor an unfinished run to continue."""
+
+
+class InvalidUpdateError(Exception):
+    """A state update that no node of the workflow could have made."""
+
+
+class UnknownInterruptError(Exception):
+    """An answer names a question that is not open (never asked, or already answered)."""
+
+
+class NodeCancelledError(Exception):
+    """The workflow's own code raised `asyncio.CancelledError`."""
+
+
+class GraphRecursionError(RecursionError):
+    """A graph did not finish within its recursion limit."""
+
+
+class LgrunError(Exception):
+    """Base of the errors that only lgrun has."""
+
+
+class NotSerializableError(LgrunError, TypeError):
+    """A value cannot be saved.
+
+    Args:
+        what: what held the value, for people: `"the result of task 'draft'"`. Filled in by the engine, which knows.
+        path: where in the value, as a JSON path: `$.client`.
+        reason: what was found there: `is a httpx.Client`.
+    """
+
+    def __init__(self, path: str, reason: str, what: str = "a value") -> None:
+        super().__init__(path, reason, what)
+        self.path = path
+        self.reason = reason
+        self.what = what
+
+    def __str__(self) -> str:
+        return (
+            f"{self.what} cannot be saved: {self.path} {self.reason}; "
+            "return plain data, a dataclass, an Enum, a NamedTuple or a pydantic model"
+        )
+
+
+class SwallowedInterruptError(LgrunError, RuntimeError):
+    """Workflow code caught the exception that carries a question, so the question would have been lost."""
+
+
+class ReplayMismatchError(LgrunError):
+    """The workflow now makes another call than the one recorded, and the run was told not to go on."""
+
+
+class ThreadBusyError(LgrunError):
+    """Another run, in this process or another one, holds the thread.
+
+    Args:
+        message: what holds it, for people.
+        holder: what the holder wrote about itself (pid, host, since, cmd), as far as known.
+    """
+
+    def __init__(self, message: str, holder: dict[str, object] | None = None) -> None:
+        super().__init__(message)
+        self.holder = holder or {}
+
+
+class StateError(LgrunError):
+    """The saved state cannot be used as it is. Nothing was changed."""
+
+
+class DamagedStateError(StateError):
+    """A file of the state directory does not verify: it was changed or cut after it had been written."""
+
+
+class NewerFormatError(StateError):
+    """A file was written by a newer lgrun. Nothing was changed; upgrade lgrun."""
+
+
+class StateIOError(StateError):
+    """The disk refused: full, read-only, no permission, vanished. What was acknowledged before is safe."""

@@ -1,0 +1,177 @@
+"""Values that workflows and their callers exchange, and `interrupt()`.
+
+Names and fields are those of LangGraph 1.2, so that programs written for it run unchanged.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, NamedTuple, TypeAlias
+
+from lgrun._engine.context import require_frame
+
+__all__ = [
+    "Command",
+    "Durability",
+    "Interrupt",
+    "PregelTask",
+    "RetryPolicy",
+    "StateSnapshot",
+    "StreamMode",
+    "StreamWriter",
+    "default_retry_on",
+    "interrupt",
+]
+
+StreamMode: TypeAlias = Literal["values", "updates", "custom"]
+"""What a stream yields: the state after each step, each step's result, or what the workflow writes itself."""
+
+Durability: TypeAlias = Literal["sync", "async", "exit"]
+"""When results reach the disk: before the workflow goes on, soon after, or when the run stops."""
+
+StreamWriter: TypeAlias = Callable[[Any], None]
+"""Sends its argument to whoever streams the run with mode `custom`; drops it when nobody does."""
+
+
+@dataclass(frozen=True, slots=True)
+class Interrupt:
+    """A question the workflow asked.
+
+    Args:
+        value: what was passed to `interrupt()`.
+        id: 32 hex digits; the key for answering this very question with `Command(resume={id: answer})`.
+        response_schema: JSON schema of the answer, or None.
+    """
+
+    value: Any
+    id: str = ""
+    response_schema: dict[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Command:
+    """An instruction given to a run in place of an input.
+
+    Args:
+        resume: the answer to the one open question, or `{interrupt id: answer}` for any number of them.
+        update: state to write (graphs).
+        goto: where to continue (graphs).
+        graph: which graph is meant; None is the current one.
+    """
+
+    graph: str | None = None
+    update: Any = None
+    resume: Any = None
+    goto: Any = ()
+
+
+class PregelTask(NamedTuple):
+    """A step of a snapshot: the entrypoint of a functional workflow, a node of a graph.
+
+    `error` is the repr of the exception; `result` is what the step returned; `state` is the configuration with
+    which a nested run's state can be read.
+    """
+
+    id: str
+    name: str
+    path: tuple[Any, ...]
+    error: str | None = None
+    interrupts: tuple[Interrupt, ...] = ()
+    state: Any = None
+    result: Any = None
+
+
+class StateSnapshot(NamedTuple):
+    """A thread at one of its checkpoints.
+
+    Args:
+        values: what the last completed run returned.
+        next: what would run next; empty when the run is complete.
+        config: names this checkpoint; pass it to `get_state` or `invoke` to come back to it.
+        metadata: `source`, `step`, `parents` and the user's own.
+        created_at: ISO 8601 with offset; information only, never used for ordering.
+        parent_config: names the checkpoint before this one, or None.
+        tasks: the steps of `next`, with what is known of them.
+        interrupts: the open questions.
+    """
+
+    values: Any
+    next: tuple[str, ...]
+    config: dict[str, Any]
+    metadata: dict[str, Any] | None
+    created_at: str | None
+    parent_config: dict[str, Any] | None
+    tasks: tuple[PregelTask, ...]
+    interrupts: tuple[Interrupt, ...]
+
+
+_NOT_RETRIED = (
+    ValueError,
+    TypeError,
+    ArithmeticError,
+    ImportError,
+    LookupError,
+    NameError,
+    SyntaxError,
+    RuntimeError,
+    ReferenceError,
+    StopIteration,
+    StopAsyncIteration,
+    OSError,
+)
+
+
+def default_retry_on(error: Exception) -> bool:
+    """Tell whether an error is worth another attempt when a policy does not say which are.
+
+    Connection errors and HTTP answers of 500 and above are; the caller's own mistakes (wrong values, wrong types,
+    missing keys, programming errors) and other operating-system errors are not; anything unknown is. The rule is
+    LangGraph's.
+    """
+    if isinstance(error, ConnectionError):
+        return True
+    home = type(error).__module__.partition(".")[0]
+    if home in {"httpx", "requests"} and type(error).__name__ in {"HTTPStatusError", "HTTPError"}:
+        response = getattr(error, "response", None)
+        return response is None or response.status_code >= 500
+    return not isinstance(error, _NOT_RETRIED)
+
+
+class RetryPolicy(NamedTuple):
+    """When and how long to wait before a failed task is tried again.
+
+    Args:
+        initial_interval: seconds before the second attempt.
+        backoff_factor: each further wait is this many times longer.
+        max_interval: the longest wait, in seconds.
+        max_attempts: how many attempts in all, the first included.
+        jitter: add a random 0 to 1 second to each wait.
+        retry_on: which errors: an exception class, several of them, or a function of the error.
+    """
+
+    initial_interval: float = 0.5
+    backoff_factor: float = 2.0
+    max_interval: float = 128.0
+    max_attempts: int = 3
+    jitter: bool = True
+    retry_on: type[Exception] | Sequence[type[Exception]] | Callable[[Exception], bool] = default_retry_on
+
+
+def interrupt(value: Any, *, response_schema: Any = None) -> Any:
+    """Ask a question and return its answer.
+
+    The first time, the run stops here and reports `value`. When it is resumed with an answer, the workflow runs
+    again from its top, finished tasks hand back their saved results, and this call returns the answer.
+
+    Args:
+        value: what to ask; anything that can be saved.
+        response_schema: what a valid answer looks like.
+
+    Returns:
+        The answer, as it was given.
+
+    Raises:
+        GraphInterrupt: the question has no answer yet. Let it pass.
+        RuntimeError: called outside a running workflow.
+        NotSerializableError: `value` cannot be saved.
+    """
+    return require_frame("interrupt()").interrupt(value, response_schema)
