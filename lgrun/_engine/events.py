@@ -1,0 +1,198 @@
+"""What happens during a run, as values. Execution emits them; streams, reporters and tests read them.
+
+Every event has a `type`, the name under which machine output shows it. `ns` is the chain of nested runs the event
+comes from, outermost first; () is the run itself.
+"""
+
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal, TypeAlias
+
+from lgrun.types import Interrupt
+
+Namespace: TypeAlias = tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunStarted:
+    """The run has claimed its thread; `continued` when it takes up an unfinished one."""
+
+    type: ClassVar[str] = "run.start"
+    thread: str
+    name: str
+    continued: bool
+    ns: Namespace = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskStarted:
+    """An attempt of a task begins. `args` is a summary for people; `input` the arguments themselves."""
+
+    type: ClassVar[str] = "task.start"
+    id: str
+    name: str
+    depth: int
+    args: str | None
+    input: Any
+    attempt: int
+    ns: Namespace = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskCached:
+    """A task was not run: its result was `replayed` from the journal, or found in the task cache."""
+
+    type: ClassVar[str] = "task.saved"
+    id: str
+    name: str
+    depth: int
+    args: str | None
+    value: Any
+    replayed: bool
+    ns: Namespace = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskRetrying:
+    """An attempt failed; another one follows after `delay` seconds."""
+
+    type: ClassVar[str] = "task.retry"
+    id: str
+    name: str
+    depth: int
+    attempt: int
+    error: BaseException
+    delay: float
+    ns: Namespace = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskFinished:
+    """A task returned, and its result is saved. `ms` is the time of all attempts, in milliseconds."""
+
+    type: ClassVar[str] = "task.end"
+    id: str
+    name: str
+    depth: int
+    value: Any
+    ms: float
+    attempt: int
+    ns: Namespace = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskFailed:
+    """A task raised, and will not be tried again in this run."""
+
+    type: ClassVar[str] = "task.error"
+    id: str
+    name: str
+    depth: int
+    error: BaseException
+    ms: float
+    attempt: int
+    ns: Namespace = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QuestionAsked:
+    """A question is open and saved. `q` is its number within the thread; `name` the task or workflow that asked."""
+
+    type: ClassVar[str] = "question"
+    q: int
+    name: str
+    interrupt: Interrupt
+    ns: Namespace = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CustomData:
+    """The workflow wrote to its stream writer."""
+
+    type: ClassVar[str] = "custom"
+    data: Any
+    ns: Namespace = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NodeFinished:
+    """A workflow's own step returned: the entrypoint of a functional workflow. `update` is what it returned."""
+
+    type: ClassVar[str] = "node.end"
+    name: str
+    update: Any
+    ns: Namespace = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ValuesChanged:
+    """The thread's value, at the start of a continued run and at the end."""
+
+    type: ClassVar[str] = "values"
+    values: Any
+    ns: Namespace = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckpointSaved:
+    """A checkpoint is on the disk."""
+
+    type: ClassVar[str] = "checkpoint"
+    seq: int
+    id: str
+    kind: str
+    ns: Namespace = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReplayMismatch:
+    """The workflow made another call than the one recorded.
+
+    `recorded` and `now` describe both for people; `where` is `file:line` of the call; `used` tells whether the
+    recorded result was handed on all the same.
+    """
+
+    type: ClassVar[str] = "warn"
+    name: str
+    recorded: str
+    now: str
+    where: str
+    used: bool
+    ns: Namespace = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunEnded:
+    """The last event of a run.
+
+    Args:
+        status: how the thread stands now.
+        value: what the workflow returned (`done`).
+        error: what it raised (`failed`).
+        surfaced: the questions that `invoke` reports: the one that stopped the body.
+        questions: all open ones, in order, with their numbers.
+    """
+
+    type: ClassVar[str] = "run.end"
+    status: Literal["done", "waiting", "failed", "stopped"]
+    value: Any = None
+    error: BaseException | None = None
+    surfaced: tuple[Interrupt, ...] = ()
+    questions: tuple[QuestionAsked, ...] = ()
+    ns: Namespace = ()
+
+
+Event: TypeAlias = (
+    RunStarted
+    | TaskStarted
+    | TaskCached
+    | TaskRetrying
+    | TaskFinished
+    | TaskFailed
+    | QuestionAsked
+    | CustomData
+    | NodeFinished
+    | ValuesChanged
+    | CheckpointSaved
+    | ReplayMismatch
+    | RunEnded
+)
