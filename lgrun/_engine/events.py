@@ -124,6 +124,16 @@ class NodeFinished:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class NodeInterrupted:
+    """A workflow's own step stopped with questions: those that its caller is told of."""
+
+    type: ClassVar[str] = "node.interrupt"
+    name: str
+    surfaced: tuple[Interrupt, ...]
+    ns: Namespace = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ValuesChanged:
     """The thread's value, at the start of a continued run and at the end."""
 
@@ -191,6 +201,7 @@ Event: TypeAlias = (
     | QuestionAsked
     | CustomData
     | NodeFinished
+    | NodeInterrupted
     | ValuesChanged
     | CheckpointSaved
     | ReplayMismatch

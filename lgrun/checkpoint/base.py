@@ -120,7 +120,7 @@ class PendingWrite(NamedTuple):
     | run | by, pid: another run took the checkpoint up |
     | start | path, name, digest, args, attempt, pid: a task call began |
     | result | path, name, digest, args, ms, attempt, cached, value: it returned |
-    | error | path, name, type, message, trace, ms, attempt: it raised; path () is the body, the end of the run |
+    | error | path, name, type, message, trace, ms, attempt, value (its repr): it raised; path () ends the run |
     | interrupt | path, name, index, digest, id, q, value, schema: a question was asked |
     | answer | id, value, by: it was answered |
     | cancelled | by: the run was stopped |
@@ -211,7 +211,7 @@ class Claim(ABC):
 
     @abstractmethod
     def append(self, seq: int, writes: Sequence[PendingWrite], *, sync: bool = True) -> None:
-        """Add `writes` to the journal of checkpoint `seq`, all or none.
+        """Add `writes` to the journal of checkpoint `seq`, all or none. With no writes and `sync`, only sync it.
 
         Args:
             seq: number of a checkpoint that exists.

@@ -1,0 +1,192 @@
+"""Driver for asyncio: does what a flow asks without ever holding the event loop up."""
+
+import asyncio
+from collections.abc import Callable, Generator
+from contextvars import copy_context
+from typing import Any, TypeVar
+
+from lgrun._engine.context import current
+from lgrun._engine.flow import Flow, nested_flow, task_flow
+from lgrun._engine.frame import Frame
+from lgrun._engine.future import WORKERS, TaskFuture
+from lgrun._engine.model import (
+    Execute,
+    Flush,
+    Function,
+    Instruction,
+    Io,
+    Outcome,
+    Raised,
+    Returned,
+    RunCancelled,
+    Settle,
+    Sleep,
+)
+from lgrun._engine.program import Program
+from lgrun._engine.run import Known, Run
+from lgrun._engine.sync import SyncDriver, strand
+from lgrun.errors import NodeCancelledError
+
+T = TypeVar("T")
+
+
+class AsyncDriver:
+    """Runs the flows of one run on the running event loop, and their sync code in threads.
+
+    Args:
+        run: the run.
+    """
+
+    def __init__(self, run: Run) -> None:
+        self.run = run
+        self.loop = asyncio.get_running_loop()
+        self.running: set[Any] = set()
+        self.sync = SyncDriver(run, self)
+        self._flushing = asyncio.Lock()
+
+    async def drive(self, flow: Generator[Instruction, Any, T]) -> T:
+        """Step through a flow to its end."""
+        answer: Any = None
+        failure: BaseException | None = None
+        while True:
+            try:
+                step = flow.send(answer) if failure is None else flow.throw(failure)
+            except StopIteration as stop:
+                return stop.value  # type: ignore[no-any-return]
+            answer = failure = None
+            try:
+                answer = await self._do(step)
+            except BaseException as error:
+                failure = error
+
+    async def _do(self, step: Instruction) -> Any:
+        match step:
+            case Execute():
+                return await self._execute(step)
+            case Flush():
+                await self._flush(step)
+            case Io():
+                return await self._hop(step.action)
+            case Sleep():
+                await asyncio.sleep(step.seconds)
+            case Settle():
+                await self._settle(step)
+        return None
+
+    async def _hop(self, action: Callable[[], Any]) -> Any:
+        """Call what may wait for a device, off the loop if it does."""
+        if self.run.saver is None or not self.run.saver.blocking:
+            return action()
+        return await self.loop.run_in_executor(None, action)
+
+    async def _flush(self, step: Flush) -> None:
+        assert self.run.journal is not None
+        # One hop at a time: it takes along all that queued up during the one before.
+        async with self._flushing:
+            if self.run.journal.due(step.ticket, step.barrier):
+                await self._hop(lambda: self.sync.flush(step))
+
+    async def _execute(self, step: Execute) -> Outcome:
+        try:
+            if not step.function.is_async:
+                return await self._in_thread(step)
+            step.frame.enter(self, asyncio.current_task())
+            token = current.set(step.frame)
+            try:
+                return Returned(await step.function.call(*step.args, **step.kwargs))
+            finally:
+                current.reset(token)
+        except asyncio.CancelledError:
+            return Raised(self._cancelled(step.frame))
+        except BaseException as error:
+            return Raised(error)
+
+    @staticmethod
+    def _cancelled(frame: Frame) -> BaseException:
+        task = asyncio.current_task()
+        if task is not None and task.cancelling():
+            return RunCancelled("cancelled")
+        return NodeCancelledError(f"Node {frame.name!r} raised asyncio.CancelledError")
+
+    async def _in_thread(self, step: Execute) -> Outcome:
+        context = copy_context()
+
+        def job(future: TaskFuture[Any]) -> None:
+            future.set_result(context.run(self.sync.execute, step))
+
+        future: TaskFuture[Any] = TaskFuture(job, WORKERS)
+        WORKERS.submit(future)
+        outcome: Outcome = await asyncio.wrap_future(future)
+        return outcome
+
+    async def _settle(self, step: Settle) -> None:
+        while self.running:
+            over = [self._over(call, step.cancel) for call in list(self.running)]
+            await asyncio.wait(over)
+            self.running.difference_update(call for call in list(self.running) if call.done())
+
+    def _over(self, call: Any, cancel: bool) -> "asyncio.Future[Any]":
+        if isinstance(call, asyncio.Task):
+            if cancel:
+                call.cancel()
+            return call
+        waiter = asyncio.ensure_future(asyncio.wrap_future(call))
+        waiter.add_done_callback(_retrieve)
+        return waiter
+
+    # --- calls from user code ---
+
+    def call(self, frame: Frame, function: Function, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """Make a task call: on the loop it gives an asyncio future, in a thread a concurrent one."""
+        if asyncio._get_running_loop() is self.loop:
+            return self._call_on_loop(frame, function, args, kwargs)
+        if not function.is_async:
+            return self.sync.submit(frame, function, args, kwargs)
+        plan = self.run.plan(frame, strand(frame), function, args, kwargs)
+        work = _known(plan.value) if isinstance(plan, Known) else self._task(task_flow(self.run, plan))
+        return asyncio.run_coroutine_threadsafe(work, self.loop)
+
+    def _call_on_loop(
+        self, frame: Frame, function: Function, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> "asyncio.Future[Any]":
+        plan = self.run.plan(frame, asyncio.current_task(), function, args, kwargs)
+        if isinstance(plan, Known):
+            known = self.loop.create_future()
+            known.set_result(plan.value)
+            return known
+        task = self.loop.create_task(self._task(task_flow(self.run, plan)), name=function.name)
+        self.running.add(task)
+        task.add_done_callback(self.running.discard)
+        task.add_done_callback(_retrieve)
+        return task
+
+    async def _task(self, flow: Flow) -> Any:
+        outcome = await self.drive(flow)
+        if isinstance(outcome, Returned):
+            return outcome.value
+        if isinstance(outcome.error, RunCancelled):
+            raise asyncio.CancelledError
+        raise outcome.error
+
+    async def nested(self, frame: Frame, function: Function, program: Program, input: Any) -> Any:
+        """Run a workflow that was called inside this one; return what it returned."""
+        task = asyncio.current_task()
+        plan = self.run.plan(frame, task, function, (input,), {}, nested=True)
+        if isinstance(plan, Known):
+            return plan.value
+        outcome = await self.drive(nested_flow(self.run, plan, program))
+        if isinstance(outcome, Returned):
+            return outcome.value
+        raise outcome.error
+
+
+async def _known(value: Any) -> Any:
+    return value
+
+
+def _retrieve(future: "asyncio.Future[Any]") -> None:
+    """Look at a call's error, so that asyncio does not report one that nobody awaited: the run knows of it."""
+    if not future.cancelled():
+        future.exception()
+
+

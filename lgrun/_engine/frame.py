@@ -1,0 +1,109 @@
+"""A frame: one piece of user code while it runs, and its place in the run."""
+
+import threading
+from typing import TYPE_CHECKING, Any
+
+from lgrun._engine import ids
+from lgrun.checkpoint.base import Path
+from lgrun.errors import GraphInterrupt
+
+if TYPE_CHECKING:
+    from lgrun._engine.run import Run
+
+
+class Frame:
+    """The body of a workflow, or a task, while it runs.
+
+    Args:
+        run: the run it belongs to.
+        name: of the workflow or the task.
+        path: where it was called.
+        parent: the frame that called it; None for the body of the run's own workflow.
+        ns: the chain of nested runs it belongs to.
+    """
+
+    __slots__ = (
+        "_first",
+        "_lock",
+        "_strands",
+        "asked",
+        "attempt",
+        "driver",
+        "name",
+        "ns",
+        "owner",
+        "parent",
+        "path",
+        "run",
+        "suspended_at",
+    )
+
+    def __init__(
+        self, run: "Run", name: str, path: Path, parent: "Frame | None", ns: tuple[str, ...] = ()
+    ) -> None:
+        self.run = run
+        self.name = name
+        self.path = path
+        self.parent = parent
+        self.ns = ns
+        self.attempt = 1
+        self.driver: Any = None
+        self._lock = threading.Lock()
+        self.enter(None, None)
+
+    def enter(self, driver: Any, owner: object) -> None:
+        """Begin an attempt: `driver` runs the code, `owner` is the thread or asyncio task of its first strand."""
+        self.driver = driver
+        self.owner = owner
+        self.asked = 0
+        self.suspended_at: str | None = None
+        self._first = 0
+        self._strands: dict[object, list[int]] = {}
+
+    @property
+    def id(self) -> str:
+        """The task's id, in UUID form."""
+        return ids.task_id(self.run.seed, self.path)
+
+    @property
+    def inner_ns(self) -> tuple[str, ...]:
+        """The chain of nested runs that a run started here belongs to."""
+        outer = self.ns if self.parent is None or self.parent.ns != self.ns else self.parent.inner_ns
+        return (*outer, f"{self.name}:{self.id}")
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """The run's configuration."""
+        return self.run.config
+
+    def driver_for_sync(self) -> Any:
+        """Return the driver for a workflow that this frame's code calls with `invoke`."""
+        return getattr(self.driver, "sync", self.driver)
+
+    def place(self, strand: object) -> tuple[int, int]:
+        """Return the (strand, position) of the call that is being made in the thread or asyncio task `strand`."""
+        if strand is self.owner or strand == self.owner:
+            position = self._first
+            self._first += 1
+            return 0, position
+        with self._lock:
+            counter = self._strands.get(strand)
+            if counter is None:
+                counter = self._strands[strand] = [len(self._strands) + 1, 0]
+            counter[1] += 1
+            return counter[0], counter[1] - 1
+
+    def write(self, data: Any) -> None:
+        """Send `data` to whoever streams the run with mode `custom`."""
+        self.run.write(self, data)
+
+    def interrupt(self, value: Any, response_schema: Any) -> Any:
+        """Return the answer to a question, or raise GraphInterrupt."""
+        with self._lock:
+            index = self.asked
+            self.asked += 1
+        return self.run.interrupt(self, index, value, response_schema)
+
+    def saw(self, asked: GraphInterrupt) -> None:
+        """Take note that the exception of a question passes through this frame's code, and where."""
+        self.suspended_at = self.suspended_at or self.run.caller()

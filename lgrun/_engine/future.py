@@ -1,0 +1,179 @@
+"""Futures of sync task calls, and the threads that run them.
+
+A task call is queued for a worker at once. Whoever first needs its result and finds that no worker has claimed it runs
+it there and then, so sequential code pays no thread hop. Waiting for a claimed call cannot starve the pool: a waiter
+adds a worker.
+"""
+
+import threading
+from collections.abc import Callable
+from concurrent.futures import CancelledError, Future
+from queue import SimpleQueue
+from typing import Any, Generic, TypeVar
+
+from lgrun._engine.context import current
+from lgrun.errors import GraphInterrupt
+
+T = TypeVar("T")
+
+MAX_WORKERS = 32
+"""Threads that take calls from the queue, not counting one for each caller that waits."""
+
+MAX_NESTED_CLAIMS = 40
+"""How deep calls may run in their callers' threads, which share one Python stack."""
+
+_local = threading.local()
+
+
+class _Waiters(list[Any]):
+    """Where `concurrent.futures.wait` and `as_completed` register: a sign that the caller will not claim."""
+
+    def __init__(self, workers: "Workers") -> None:
+        super().__init__()
+        self._workers = workers
+
+    def append(self, waiter: Any) -> None:
+        super().append(waiter)
+        self._workers.add_worker()
+
+
+class TaskFuture(Future[T], Generic[T]):
+    """The future of a task call: a `concurrent.futures.Future` that its first waiter may run itself."""
+
+    def __init__(self, job: Callable[["TaskFuture[T]"], None], workers: "Workers") -> None:
+        super().__init__()
+        self._job = [job]
+        self._workers = workers
+        self._waiters: Any = _Waiters(workers)
+
+    def claim(self) -> Callable[["TaskFuture[T]"], None] | None:
+        """Return the job to whoever asks first, None to all others."""
+        try:
+            job = self._job.pop()
+        except IndexError:
+            return None
+        self._state = "RUNNING"
+        return job
+
+    def cancel(self) -> bool:
+        """Cancel the call if nobody has begun it."""
+        if self.claim() is None:
+            return self.cancelled()
+        self._workers.taken()
+        self._state = "PENDING"
+        super().cancel()
+        self.set_running_or_notify_cancel()
+        return True
+
+    def result(self, timeout: float | None = None) -> T:
+        """Return the task's result, running the task here if no worker has begun it and no `timeout` is given.
+
+        Args:
+            timeout: seconds to wait; None waits for ever.
+
+        Raises:
+            TimeoutError: it took longer than `timeout`.
+            Exception: what the task raised, the very object.
+        """
+        self._settle(timeout)
+        try:
+            return super().result(timeout)
+        except GraphInterrupt as asked:
+            frame: Any = current.get()
+            if frame is not None:
+                frame.saw(asked)
+            raise
+
+    def exception(self, timeout: float | None = None) -> BaseException | None:
+        """Return what the task raised, or None."""
+        self._settle(timeout)
+        return super().exception(timeout)
+
+    def _settle(self, timeout: float | None) -> None:
+        if self._state == "FINISHED":
+            return
+        depth = getattr(_local, "depth", 0)
+        if timeout is not None or depth >= MAX_NESTED_CLAIMS or _in_event_loop():
+            self._workers.add_worker()
+            return
+        job = self.claim()
+        if job is None:
+            self._workers.add_worker()
+            return
+        self._workers.taken()
+        _local.depth = depth + 1
+        try:
+            job(self)
+        finally:
+            _local.depth = depth
+
+
+def _in_event_loop() -> bool:
+    import sys
+
+    asyncio = sys.modules.get("asyncio")
+    return asyncio is not None and asyncio._get_running_loop() is not None
+
+
+class Workers:
+    """Threads for task calls, kept across runs. They are daemons: a run waits for its tasks before it ends."""
+
+    def __init__(self) -> None:
+        self._queue: SimpleQueue[TaskFuture[Any]] = SimpleQueue()
+        self._lock = threading.Lock()
+        self._unclaimed = 0
+        self._idle = 0
+        self._total = 0
+
+    def submit(self, future: TaskFuture[Any]) -> None:
+        """Queue a call; start a thread if none is free and there are fewer than MAX_WORKERS."""
+        with self._lock:
+            self._unclaimed += 1
+            spawn = self._unclaimed > self._idle and self._total < MAX_WORKERS
+            if spawn:
+                self._idle += 1
+                self._total += 1
+        self._queue.put(future)
+        if spawn:
+            self._start()
+
+    def taken(self) -> None:
+        """Take note that a queued call was claimed or cancelled."""
+        with self._lock:
+            self._unclaimed -= 1
+
+    def add_worker(self) -> None:
+        """Make sure that a thread is free for what is queued, because a caller is about to wait for it."""
+        with self._lock:
+            spawn = self._unclaimed > self._idle
+            if spawn:
+                self._idle += 1
+                self._total += 1
+        if spawn:
+            self._start()
+
+    def _start(self) -> None:
+        threading.Thread(target=self._work, name="lgrun-task", daemon=True).start()
+
+    def _work(self) -> None:
+        while True:
+            future = self._queue.get()
+            job = future.claim()
+            if job is None:
+                continue
+            with self._lock:
+                self._unclaimed -= 1
+                self._idle -= 1
+            job(future)
+            del future, job
+            with self._lock:
+                if self._total > MAX_WORKERS and self._unclaimed <= self._idle:
+                    self._total -= 1
+                    return
+                self._idle += 1
+
+
+WORKERS = Workers()
+"""The process's threads."""
+
+__all__ = ["MAX_NESTED_CLAIMS", "MAX_WORKERS", "WORKERS", "CancelledError", "TaskFuture", "Workers"]

@@ -1,0 +1,71 @@
+"""Group commit: results that finish together share one line and one sync.
+
+There is no writer thread. Whoever needs its record on disk and finds no write in progress writes everything that is
+queued; the others wait for that write and find theirs done.
+"""
+
+import threading
+
+from lgrun.checkpoint.base import Claim, PendingWrite
+from lgrun.types import Durability
+
+
+class Journal:
+    """The journal of one checkpoint, as a run writes it.
+
+    Args:
+        claim: the right to write to the thread.
+        seq: number of the checkpoint.
+        durability: `sync`: `flush` returns when the disk has it; `async`: when the operating system has it; `exit`:
+            at once, and everything is written at the next barrier.
+    """
+
+    def __init__(self, claim: Claim, seq: int, durability: Durability) -> None:
+        self._claim = claim
+        self._seq = seq
+        self._durability = durability
+        self._queue: list[PendingWrite] = []
+        self._queued = 0
+        self._written = 0
+        self._lock = threading.Lock()
+        self._writing = threading.Lock()
+
+    def add(self, *writes: PendingWrite) -> int:
+        """Queue records; return the ticket with which to `flush` them."""
+        with self._lock:
+            self._queue.extend(writes)
+            self._queued += len(writes)
+            return self._queued
+
+    def note(self, write: PendingWrite) -> None:
+        """Record at once what need not survive a power cut: that a task began. Joins a write that is due anyway."""
+        with self._lock:
+            if self._queue or self._durability == "exit" or not self._writing.acquire(blocking=False):
+                self._queue.append(write)
+                self._queued += 1
+                return
+        try:
+            self._claim.append(self._seq, [write], sync=False)
+        finally:
+            self._writing.release()
+
+    def due(self, ticket: int, barrier: bool) -> bool:
+        """Tell whether a `flush` with these arguments has anything to do."""
+        return barrier or (self._durability != "exit" and self._written < ticket)
+
+    def flush(self, ticket: int, barrier: bool = False) -> None:
+        """Return when everything up to `ticket` is as durable as the durability asks, with `barrier` on the disk.
+
+        Raises:
+            StateIOError: the disk refused.
+        """
+        with self._writing:
+            if self.due(ticket, barrier):
+                self._write(sync=barrier or self._durability == "sync")
+
+    def _write(self, *, sync: bool) -> None:
+        with self._lock:
+            batch, self._queue, queued = self._queue, [], self._queued
+        if batch or sync:
+            self._claim.append(self._seq, batch, sync=sync)
+        self._written = queued

@@ -1,0 +1,103 @@
+"""The values that the engine's rooms hand to each other."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+from lgrun.checkpoint.base import Path
+from lgrun.types import RetryPolicy
+
+
+@dataclass(frozen=True, slots=True)
+class Function:
+    """A user's function, read once at decoration.
+
+    Args:
+        name: under which name its calls are recorded and streamed.
+        call: the function.
+        is_async: calling it gives a coroutine.
+        inject: the parameters that the engine fills in (`previous`, `writer`, `config`, ...).
+        retry: policies for a failed attempt; the first that matches decides.
+    """
+
+    name: str
+    call: Callable[..., Any]
+    is_async: bool
+    inject: frozenset[str] = frozenset()
+    retry: Sequence[RetryPolicy] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class NodeCall:
+    """One piece of a workflow that a program wants run: the body of an entrypoint, a node of a graph."""
+
+    function: Function
+    input: Any
+    path: Path
+    previous: Any = None
+
+
+@dataclass(frozen=True, slots=True)
+class Returned:
+    """User code returned `value`."""
+
+    value: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Raised:
+    """User code raised `error`."""
+
+    error: BaseException
+
+
+Outcome: TypeAlias = Returned | Raised
+
+
+class RunCancelled(BaseException):
+    """Unwinds the workflow's code when its run is to stop."""
+
+
+# What a flow asks its driver to do. A flow is a generator that yields these and is sent what came of them.
+
+
+@dataclass(frozen=True, slots=True)
+class Execute:
+    """Run user code in its frame; answered with an Outcome."""
+
+    frame: Any
+    function: Function
+    args: tuple[Any, ...]
+    kwargs: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Sleep:
+    """Wait `seconds` before another attempt."""
+
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Flush:
+    """Make the journal durable up to `ticket`; `barrier` waits for the disk whatever the durability."""
+
+    ticket: int
+    barrier: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Io:
+    """Call `action`, which may wait for a device; answered with its result."""
+
+    action: Callable[[], Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Settle:
+    """Wait until every task call of the run is over; `cancel` stops those that can be stopped."""
+
+    cancel: bool = False
+
+
+Instruction: TypeAlias = Execute | Sleep | Flush | Io | Settle

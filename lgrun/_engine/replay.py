@@ -1,0 +1,362 @@
+"""The replay core: what a run already knows, and what follows from it.
+
+It folds the journal of one checkpoint and answers three questions: where does this invocation start; is the result of
+this call already known; has this question an answer. Decisions are values; the drivers act on them.
+
+Rule 1: everything that affects these answers lives in this file; it knows no clock, thread, file or user code.
+Rule 2: a call is known by its parent, its name and the digest of its arguments first, and only then by its place. Code
+that runs concurrently numbers its strands in the order of their first calls, which another run need not repeat; a
+place alone would hand one call the result of another.
+Rule 3: a place is handed out once. A call whose own place belongs to another recorded call gets a free one.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+from lgrun._engine.ids import interrupt_id
+from lgrun.checkpoint.base import Encoded, Path, PendingWrite, Saved
+from lgrun.errors import EmptyInputError, UnknownInterruptError
+from lgrun.types import Command
+
+# --- where to start ---------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Fresh:
+    """Start over with a new input, after checkpoint `parent` (None: the thread is new)."""
+
+    parent: Saved | None
+
+
+@dataclass(frozen=True, slots=True)
+class Continue:
+    """Take up the unfinished run of `saved`, with these answers by question id."""
+
+    saved: Saved
+    answers: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """There is nothing left to do: the thread's value stands in `saved`."""
+
+    saved: Saved
+
+
+Start: TypeAlias = Fresh | Continue | Finished
+
+
+def decide_start(head: Saved | None, input: Any) -> Start:
+    """Decide where an invocation starts.
+
+    Args:
+        head: the thread's latest checkpoint, or None.
+        input: what the caller gave: an input, a Command with answers, or None to continue.
+
+    Raises:
+        EmptyInputError: nothing to start with and nothing to continue.
+        UnknownInterruptError: an answer names a question that is not open.
+        RuntimeError: one bare answer for several open questions.
+    """
+    if input is not None and not isinstance(input, Command):
+        return Fresh(head)
+    if head is None:
+        raise EmptyInputError("Received no input for __start__: the thread has no run to continue")
+    if head.checkpoint.kind in ("end", "update"):
+        if isinstance(input, Command) and _is_id_map(input.resume):
+            raise UnknownInterruptError(_unknown(next(iter(input.resume)), []))
+        return Finished(head)
+    resume = input.resume if isinstance(input, Command) else None
+    return Continue(head, {} if resume is None else match_answers(resume, Questions(head.writes).open_ids()))
+
+
+def _is_id_map(resume: Any) -> bool:
+    return (
+        isinstance(resume, dict)
+        and bool(resume)
+        and all(isinstance(key, str) and len(key) == 32 and _is_hex(key) for key in resume)
+    )
+
+
+def _is_hex(text: str) -> bool:
+    return not text.strip("0123456789abcdef")
+
+
+def _unknown(interrupt: str, open_ids: Sequence[str]) -> str:
+    known = ", ".join(open_ids) if open_ids else "none"
+    return f"no open question has the id {interrupt}; it was never asked or is already answered (open: {known})"
+
+
+def match_answers(resume: Any, open_ids: Sequence[str]) -> dict[str, Any]:
+    """Say which question each answer belongs to. A non-empty dict of 32-hex keys is a map by id, else one answer."""
+    if _is_id_map(resume):
+        for key in resume:
+            if key not in open_ids:
+                raise UnknownInterruptError(_unknown(key, open_ids))
+        return dict(resume)
+    if len(open_ids) > 1:
+        raise RuntimeError(
+            "When there are multiple pending interrupts, you must specify the interrupt id when resuming: "
+            f"Command(resume={{id: answer}}) with ids out of {', '.join(open_ids)}"
+        )
+    return {open_ids[0]: resume} if open_ids else {}
+
+
+# --- calls ------------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Mismatch:
+    """The code makes another call than the one recorded; `used` if the recorded result is handed on all the same."""
+
+    recorded: str
+    now: str
+    used: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """The call's result is known."""
+
+    path: Path
+    write: PendingWrite
+    mismatch: Mismatch | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Launch:
+    """The call must run, under this path."""
+
+    path: Path
+    mismatch: Mismatch | None = None
+
+
+@dataclass(slots=True)
+class _Call:
+    path: Path
+    name: str
+    digest: str | None
+    args: str | None
+    result: PendingWrite | None = None
+    used: bool = False
+
+
+def describe(name: str, args: str | None) -> str:
+    """Write a call as people read it."""
+    return f"{name}({'…' if args is None else args})"
+
+
+class Calls:
+    """The calls recorded under one checkpoint, and those made since."""
+
+    def __init__(self, writes: Sequence[PendingWrite] = ()) -> None:
+        self._at: dict[Path, _Call] = {}
+        self._alike: dict[tuple[Path, str, str | None], list[_Call]] = {}
+        self._free: dict[tuple[Path, int], int] = {}
+        for write in writes:
+            if write.kind == "start":
+                self._add(write)
+            elif write.kind == "result":
+                (self._at.get(write.path) or self._add(write)).result = write
+        self._recorded = list(self._at.values())
+
+    def _add(self, write: PendingWrite) -> _Call:
+        known = self._at.get(write.path)
+        if known is not None:
+            return known
+        return self._insert(_Call(write.path, write.name, write.digest, write.args))
+
+    def _insert(self, call: _Call) -> _Call:
+        parent, (strand, position) = call.path[:-1], call.path[-1]
+        self._at[call.path] = call
+        self._alike.setdefault((parent, call.name, call.digest), []).append(call)
+        if position >= self._free.get((parent, strand), 0):
+            self._free[parent, strand] = position + 1
+        return call
+
+    def decide(
+        self, parent: Path, place: tuple[int, int], name: str, digest: str | None, args: str | None
+    ) -> Recorded | Launch:
+        """Decide whether a call is known, by the three rules of the design, and mark what it takes as used.
+
+        Args:
+            parent: path of the frame that makes the call.
+            place: the call's strand and position in that frame.
+            name: of the task.
+            digest: of its arguments, None if they have none: then only its place tells the call.
+            args: summary of the arguments for people.
+        """
+        own = self._at.get((*parent, place))
+        known = self._same(parent, own, name, digest)
+        if known is not None:
+            known.used = True
+            return Recorded(known.path, known.result) if known.result else Launch(known.path)
+        if own is None:
+            return self._launch((*parent, place), name, digest, args)
+        if own.used or own.result is None:
+            return self._launch(self._free_path(parent, place[0]), name, digest, args)
+        mismatch = Mismatch(describe(own.name, own.args), describe(name, args), own.name == name)
+        if own.name == name and place[0] == 0:
+            own.used = True
+            return Recorded(own.path, own.result, mismatch)
+        # The number of a strand beyond the first may be another one's: its records are not this call's for certain.
+        unsure = own.name == name
+        path = self._free_path(parent, place[0])
+        return self._launch(path, name, digest, args, None if unsure or place[0] else mismatch)
+
+    def _same(self, parent: Path, own: _Call | None, name: str, digest: str | None) -> _Call | None:
+        if own is not None and not own.used and own.name == name and own.digest == digest:
+            return own
+        if digest is None:
+            return None
+        alike = self._alike.get((parent, name, digest), ())
+        return min((c for c in alike if not c.used), key=lambda c: c.path, default=None)
+
+    def _free_path(self, parent: Path, strand: int) -> Path:
+        return (*parent, (strand, self._free.get((parent, strand), 0)))
+
+    def _launch(
+        self, path: Path, name: str, digest: str | None, args: str | None, mismatch: Mismatch | None = None
+    ) -> Launch:
+        self._insert(_Call(path, name, digest, args, used=True))
+        return Launch(path, mismatch)
+
+    def record(self, write: PendingWrite) -> None:
+        """Take note of a result that is now in the journal."""
+        self._at[write.path].result = write
+
+    def rewind(self, path: Path) -> None:
+        """Forget what the frame at `path` has used: its code runs again from the top."""
+        depth = len(path)
+        for call in self._at.values():
+            if len(call.path) > depth and call.path[:depth] == path:
+                call.used = False
+
+    def unreached(self, path: Path) -> list[str]:
+        """Describe the results recorded before this run that the finished frame at `path` did not ask for."""
+        return [
+            describe(c.name, c.args)
+            for c in self._recorded
+            if c.result is not None and not c.used and c.path[:-1] == path
+        ]
+
+
+# --- questions --------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The question has an answer."""
+
+    id: str
+    value: Encoded
+    mismatch: Mismatch | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Suspend:
+    """The run must wait for an answer; `known` if the question stands in the journal as it is now."""
+
+    id: str
+    q: int
+    known: bool
+
+
+@dataclass(slots=True)
+class _Question:
+    asked: PendingWrite
+    answer: Encoded | None = None
+    used: bool = False
+
+
+@dataclass(slots=True)
+class Questions:
+    """The questions asked under one checkpoint.
+
+    Args:
+        writes: the checkpoint's journal.
+        count: how many questions the thread had asked before.
+    """
+
+    writes: Sequence[PendingWrite] = ()
+    count: int = 0
+    _by_id: dict[str, _Question] = field(default_factory=dict)
+    _at: dict[Path, list[_Question]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for write in self.writes:
+            if write.kind == "interrupt":
+                self.ask(write)
+            elif write.kind == "answer" and write.value is not None and write.id in self._by_id:
+                self.answer(write.id, write.value)
+
+    def ask(self, write: PendingWrite) -> None:
+        """Take note of a question that is now in the journal."""
+        assert write.id is not None
+        known = self._by_id.get(write.id)
+        if known is not None:
+            known.asked = write
+            return
+        question = self._by_id[write.id] = _Question(write)
+        self._at.setdefault(write.path, []).append(question)
+        self.count = max(self.count, write.q or 0)
+
+    def answer(self, id: str, value: Encoded) -> None:
+        """Take note of an answer that is now in the journal."""
+        self._by_id[id].answer = value
+
+    def open(self) -> list[PendingWrite]:
+        """Return the unanswered questions, in order."""
+        return sorted(
+            (q.asked for q in self._by_id.values() if q.answer is None), key=lambda write: write.q or 0
+        )
+
+    def open_ids(self) -> list[str]:
+        """Return the ids of the unanswered questions, in order."""
+        return [write.id for write in self.open() if write.id is not None]
+
+    def decide(self, seed: str, path: Path, index: int, digest: str | None, now: str) -> Answer | Suspend:
+        """Decide whether a question has an answer, and mark what it takes as used.
+
+        Args:
+            seed: id of the checkpoint, from which the ids of new questions derive.
+            path: of the frame that asks.
+            index: how many questions that frame has asked before.
+            digest: of the question.
+            now: the question, for people.
+        """
+        here = [q for q in self._at.get(path, ()) if not q.used]
+        same = [q for q in here if digest is not None and q.asked.digest == digest]
+        own = next((q for q in here if q.asked.index == index), None)
+        chosen = min(same, key=lambda q: (q.answer is None, q is not own), default=own)
+        if chosen is not None:
+            chosen.used = True
+            alike = chosen in same
+            if chosen.answer is None:
+                return Suspend(chosen.asked.id or "", chosen.asked.q or 0, alike)
+            mismatch = None if alike else self._mismatch(chosen, digest, now)
+            return Answer(chosen.asked.id or "", chosen.answer, mismatch)
+        self.count += 1
+        return Suspend(self._new_id(seed, path, index), self.count, False)
+
+    def _mismatch(self, question: _Question, digest: str | None, now: str) -> Mismatch | None:
+        if question.asked.digest is None and digest is None:
+            return None
+        asked = question.asked.value
+        was = "…" if asked is None else asked.json()[:200].decode("utf-8", "ignore")
+        return Mismatch(f"interrupt({was})", f"interrupt({now})", True)
+
+    def _new_id(self, seed: str, path: Path, index: int) -> str:
+        new = interrupt_id(seed, path, index)
+        while new in self._by_id:
+            index += 1_000_000
+            new = interrupt_id(seed, path, index)
+        return new
+
+    def rewind(self, path: Path) -> None:
+        """Forget what the frame at `path`, and those below it, have used: their code runs again from the top."""
+        depth = len(path)
+        for question in self._by_id.values():
+            if question.asked.path[:depth] == path:
+                question.used = False

@@ -1,0 +1,347 @@
+"""One invocation of a workflow: what it knows, what it decides, and the one place where it changes what is known.
+
+Rule 1: what a run knows changes in `commit` only, in this order: journal, replay state, event; the future comes last.
+Rule 2: a value is handed on as a replay would hand it on.
+Rule 3: a run that was refused, broken or cancelled starts nothing more.
+"""
+
+import logging
+import sys
+import threading
+from collections.abc import Callable, Generator, Sequence
+from typing import Any, Literal, NamedTuple, TypeAlias
+
+from lgrun._engine import ids, replay
+from lgrun._engine.events import CustomData, Event, QuestionAsked, ReplayMismatch, TaskCached
+from lgrun._engine.frame import Frame
+from lgrun._engine.journal import Journal
+from lgrun._engine.model import Flush, Function, Instruction, RunCancelled
+from lgrun._engine.program import Program
+from lgrun.checkpoint.base import BaseCheckpointSaver, Claim, Path, PendingWrite
+from lgrun.checkpoint.serde import decode, encode, hand_on
+from lgrun.errors import GraphInterrupt, NotSerializableError, ReplayMismatchError
+from lgrun.types import Durability, Interrupt, RetryPolicy
+
+OnChange: TypeAlias = Literal["library", "warn", "fail", "ignore"]
+"""What to do when the code makes another call than the one recorded: `library`: log it and go on, as LangGraph does;
+`warn`: go on after other arguments, refuse another task; `fail`: refuse both; `ignore`: go on, silently but for the
+event."""
+
+
+class World(NamedTuple):
+    """What a run needs from outside, so that tests can give it another one.
+
+    Args:
+        now: the time, ISO 8601 with offset; information only.
+        timer: seconds, to measure how long a task takes.
+        uniform: as `random.uniform`, for jitter.
+        token: as `os.urandom`.
+        pid: this process.
+    """
+
+    now: Callable[[], str]
+    timer: Callable[[], float]
+    uniform: Callable[[float, float], float]
+    token: Callable[[int], bytes]
+    pid: int
+
+
+class Settings(NamedTuple):
+    """What the caller of a run asked for.
+
+    Args:
+        thread: id of the thread; without a saver any text.
+        config: as `get_config()` shows it.
+        durability: when results reach the disk.
+        on_change: what to do when the code changed.
+        by: who answers, for the history.
+        wait: seconds to wait for a thread that another run holds; None waits for ever.
+        retry: policies of the workflow, which its tasks inherit.
+    """
+
+    thread: str
+    config: dict[str, Any]
+    durability: Durability = "sync"
+    on_change: OnChange = "library"
+    by: str | None = None
+    wait: float | None = 0.0
+    retry: Sequence[RetryPolicy] = ()
+
+
+class Planned(NamedTuple):
+    """A call that must run: its frame and what is known of it."""
+
+    frame: Frame
+    function: Function
+    args: tuple[Any, ...]
+    kwargs: dict[str, Any]
+    digest: str | None
+    summary: str | None
+
+
+class Known(NamedTuple):
+    """A call whose result is known."""
+
+    value: Any
+
+
+class Run:
+    """The state of one invocation.
+
+    Args:
+        program: the workflow.
+        saver: where its threads are kept; None keeps nothing.
+        settings: what the caller asked for.
+        world: clock, randomness and the like.
+        emit: called with every event, from any thread; None when nobody listens.
+    """
+
+    def __init__(
+        self,
+        program: Program,
+        saver: BaseCheckpointSaver | None,
+        settings: Settings,
+        world: World,
+        emit: Callable[[Event], None] | None = None,
+    ) -> None:
+        self.program = program
+        self.saver = saver
+        self.settings = settings
+        self.world = world
+        self.config = settings.config
+        self.claim: Claim | None = None
+        self.journal: Journal | None = None
+        self.calls = replay.Calls()
+        self.questions = replay.Questions()
+        self.asked: dict[str, QuestionAsked] = {}
+        self.previous: Any = None
+        self.seed = world.token(8).hex()
+        self.stopped: BaseException | None = None
+        self._emit = emit
+        self._lock = threading.Lock()
+
+    # --- events and records ---
+
+    def emit(self, event: Event) -> None:
+        """Tell whoever listens."""
+        if self._emit is not None:
+            self._emit(event)
+
+    @property
+    def heard(self) -> bool:
+        """Somebody listens: events are worth making."""
+        return self._emit is not None
+
+    def write(self, frame: Frame, data: Any) -> None:
+        """Send what the workflow wrote to its stream writer."""
+        if self._emit is not None:
+            self._emit(CustomData(data=data, ns=frame.ns))
+
+    def note(self, write: PendingWrite) -> None:
+        """Record that a call began, if there is a journal."""
+        if self.journal is not None:
+            self.journal.note(write)
+
+    def commit(
+        self, write: PendingWrite, event: Event | None, *, barrier: bool = False
+    ) -> Generator[Instruction, Any, None]:
+        """Make a record durable, known and heard, in this order."""
+        if self.journal is not None:
+            ticket = self.journal.add(write)
+            yield Flush(ticket, barrier)
+            if write.kind == "result":
+                with self._lock:
+                    self.calls.record(write)
+        if event is not None and self._emit is not None:
+            self._emit(event)
+
+    def stop(self, error: BaseException) -> None:
+        """Start nothing more; the first reason counts."""
+        with self._lock:
+            self.stopped = self.stopped or error
+
+    def cancel(self, by: str) -> None:
+        """Stop the run in good order: running tasks finish, nothing more starts."""
+        self.stop(RunCancelled(by))
+
+    def _check(self) -> None:
+        if self.stopped is not None:
+            raise self.stopped
+
+    # --- calls ---
+
+    def plan(
+        self,
+        parent: Frame,
+        strand: object,
+        function: Function,
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        *,
+        nested: bool = False,
+    ) -> Known | Planned:
+        """Decide what a task call comes to. `nested`: it is a workflow of its own, called inside this one.
+
+        Raises:
+            ReplayMismatchError: the code changed and the run was told not to go on.
+        """
+        self._check()
+        digest, summary = ids.digest_call(args, kwargs)
+        with self._lock:
+            place = parent.place(strand)
+            decision = self.calls.decide(parent.path, place, function.name, digest, summary)
+        if decision.mismatch is not None:
+            self._mismatch(function.name, decision.mismatch, parent)
+        if isinstance(decision, replay.Recorded):
+            assert decision.write.value is not None
+            value = decode(decision.write.value)
+            if self._emit is not None and not nested:
+                self._emit(self._replayed(parent, decision, function.name, summary, value))
+            return Known(value)
+        ns = parent.inner_ns if nested else parent.ns
+        frame = Frame(self, function.name, decision.path, parent, ns)
+        if function.inject:
+            kwargs = {**self.injected(frame, function), **kwargs}
+        return Planned(frame, function, args, kwargs, digest, summary)
+
+    def _replayed(
+        self, parent: Frame, known: replay.Recorded, name: str, args: str | None, value: Any
+    ) -> TaskCached:
+        return TaskCached(
+            id=ids.task_id(self.seed, known.path),
+            name=name,
+            depth=len(known.path),
+            args=args,
+            value=value,
+            replayed=True,
+            ns=parent.ns,
+        )
+
+    def injected(self, frame: Frame, function: Function) -> dict[str, Any]:
+        """Return the arguments that a function asks the engine for."""
+        available: dict[str, Any] = {"config": frame.config, "writer": frame.write, "store": None}
+        available["previous"] = self.previous if frame.ns == () else None
+        return {name: available[name] for name in function.inject}
+
+    # --- values ---
+
+    def hand_on(self, value: Any, what: str) -> tuple[Any, Any]:
+        """Return a result's encoding (None without a saver) and the value to hand on.
+
+        Raises:
+            NotSerializableError: it cannot be saved; names `what` it is.
+        """
+        if self.saver is None:
+            return None, value
+        try:
+            return hand_on(value)
+        except NotSerializableError as error:
+            raise NotSerializableError(error.path, error.reason, what) from None
+
+    def encode(self, value: Any, what: str) -> Any:
+        """Return a value's encoding. Raises NotSerializableError naming `what` it is."""
+        try:
+            return encode(value)
+        except NotSerializableError as error:
+            raise NotSerializableError(error.path, error.reason, what) from None
+
+    # --- questions ---
+
+    def interrupt(self, frame: Frame, index: int, value: Any, schema: Any) -> Any:
+        """Return the answer to a question of `frame`, or raise GraphInterrupt."""
+        self._check()
+        digest = ids.digest_value(value)
+        with self._lock:
+            decision = self.questions.decide(self.seed, frame.path, index, digest, repr(value)[:200])
+        if isinstance(decision, replay.Answer):
+            if decision.mismatch is not None:
+                self._mismatch(frame.name, decision.mismatch, frame)
+            return decode(decision.value)
+        question = Interrupt(value, decision.id, schema)
+        self._ask(frame, index, digest, decision, question)
+        error = GraphInterrupt((question,))
+        frame.saw(error)
+        raise error
+
+    def _ask(
+        self, frame: Frame, index: int, digest: str | None, decision: replay.Suspend, question: Interrupt
+    ) -> None:
+        encoded = None
+        if self.saver is not None:
+            encoded = self.encode(question.value, f"the question asked by {frame.name!r}")
+        write = PendingWrite(
+            "interrupt",
+            self.world.now(),
+            frame.path,
+            frame.name,
+            digest=digest,
+            value=encoded,
+            id=decision.id,
+            q=decision.q,
+            index=index,
+            schema=question.response_schema,
+        )
+        with self._lock:
+            self.questions.ask(write)
+            self.asked[decision.id] = QuestionAsked(
+                q=decision.q, name=frame.name, interrupt=question, ns=frame.ns
+            )
+        if self.journal is not None and not decision.known:
+            self.journal.add(write)
+
+    def open_questions(self) -> tuple[QuestionAsked, ...]:
+        """Return all questions that wait for an answer, in order."""
+        with self._lock:
+            return tuple(
+                self.asked.get(write.id or "") or self._asked_before(write)
+                for write in self.questions.open()
+            )
+
+    def _asked_before(self, write: PendingWrite) -> QuestionAsked:
+        value = decode(write.value) if write.value is not None else None
+        return QuestionAsked(
+            q=write.q or 0, name=write.name, interrupt=Interrupt(value, write.id or "", write.schema)
+        )
+
+    # --- the code changed ---
+
+    def _mismatch(self, name: str, mismatch: replay.Mismatch, frame: Frame) -> None:
+        where = self.caller()
+        self.emit(
+            ReplayMismatch(
+                name=name,
+                recorded=mismatch.recorded,
+                now=mismatch.now,
+                where=where,
+                used=mismatch.used,
+                ns=frame.ns,
+            )
+        )
+        message = f"recorded {mismatch.recorded}, the code now calls {mismatch.now} at {where}"
+        on_change = self.settings.on_change
+        if on_change == "library":
+            logging.getLogger("lgrun").warning("replay mismatch: %s", message)
+        elif on_change == "fail" or (on_change == "warn" and not mismatch.used):
+            error = ReplayMismatchError(message)
+            self.stop(error)
+            raise error
+
+    def check_unreached(self, frame: Frame) -> None:
+        """Report results that were recorded for `frame` and that its finished code did not ask for."""
+        for call in self.calls.unreached(frame.path):
+            mismatch = replay.Mismatch(call, "nothing", True)
+            self._mismatch(frame.name, mismatch, frame)
+
+    def rewind(self, path: Path) -> None:
+        """The frame at `path` runs again from its top."""
+        with self._lock:
+            self.calls.rewind(path)
+            self.questions.rewind(path)
+
+    @staticmethod
+    def caller() -> str:
+        """Return `file:line` of the innermost user code on the stack."""
+        frame = sys._getframe(1)
+        while frame.f_back is not None and frame.f_globals.get("__name__", "").startswith("lgrun."):
+            frame = frame.f_back
+        return f"{frame.f_code.co_filename}:{frame.f_lineno}"

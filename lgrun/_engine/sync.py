@@ -1,0 +1,157 @@
+"""Driver for threads: does what a flow asks, in the thread that asks for the result."""
+
+import time
+from collections.abc import Generator
+from contextvars import Context, copy_context
+from threading import current_thread, get_ident
+from typing import Any, TypeVar
+
+from lgrun._engine.context import current
+from lgrun._engine.flow import Flow, nested_flow, task_flow
+from lgrun._engine.frame import Frame
+from lgrun._engine.future import WORKERS, TaskFuture
+from lgrun._engine.model import Execute, Flush, Function, Instruction, Io, Outcome, Raised, Returned, Settle, Sleep
+from lgrun._engine.program import Program
+from lgrun._engine.run import Known, Run
+from lgrun.errors import GraphInterrupt, StateError
+
+T = TypeVar("T")
+
+
+def strand(frame: Frame) -> object:
+    """Return what tells this thread from others that the same frame's code may have started."""
+    ident = get_ident()
+    return ident if ident == frame.owner else current_thread()
+
+
+class SyncDriver:
+    """Runs the flows of one run in threads.
+
+    Args:
+        run: the run.
+        outer: the asyncio driver of the same run whose sync code this one runs; it takes the calls of that code.
+    """
+
+    def __init__(self, run: Run, outer: Any = None) -> None:
+        self.run = run
+        self.running: set[Any] = set() if outer is None else outer.running
+        self._calls = outer or self
+
+    def drive(self, flow: Generator[Instruction, Any, T]) -> T:
+        """Step through a flow to its end."""
+        answer: Any = None
+        failure: BaseException | None = None
+        while True:
+            try:
+                step = flow.send(answer) if failure is None else flow.throw(failure)
+            except StopIteration as stop:
+                return stop.value  # type: ignore[no-any-return]
+            answer = failure = None
+            try:
+                answer = self._do(step)
+            except BaseException as error:
+                failure = error
+
+    def _do(self, step: Instruction) -> Any:
+        match step:
+            case Execute():
+                return self.execute(step)
+            case Flush():
+                self.flush(step)
+            case Io():
+                return step.action()
+            case Sleep():
+                time.sleep(step.seconds)
+            case Settle():
+                self.settle()
+        return None
+
+    def flush(self, step: Flush) -> None:
+        """Write what is queued; a disk that refuses stops the run."""
+        assert self.run.journal is not None
+        try:
+            self.run.journal.flush(step.ticket, step.barrier)
+        except StateError as error:
+            self.run.stop(error)
+            raise
+
+    def execute(self, step: Execute) -> Outcome:
+        """Run user code in this thread."""
+        step.frame.enter(self._calls, get_ident())
+        token = current.set(step.frame)
+        try:
+            return Returned(step.function.call(*step.args, **step.kwargs))
+        except BaseException as error:
+            return Raised(error)
+        finally:
+            current.reset(token)
+
+    def settle(self) -> None:
+        """Wait for every call of the run that is not over, running those that nobody has begun."""
+        while self.running:
+            for future in list(self.running):
+                if not future.cancelled():
+                    future.exception()
+                self.running.discard(future)
+
+    # --- calls from user code ---
+
+    def call(self, frame: Frame, function: Function, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """Make a task call; return its future."""
+        if function.is_async:
+            raise RuntimeError(
+                f"In an sync context async tasks cannot be called: {function.name!r} is async; "
+                "run the workflow with ainvoke or astream"
+            )
+        return self.submit(frame, function, args, kwargs)
+
+    def submit(self, frame: Frame, function: Function, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """Make a call of a sync task; return its future."""
+        plan = self.run.plan(frame, strand(frame), function, args, kwargs)
+        if isinstance(plan, Known):
+            future: TaskFuture[Any] = TaskFuture(_nothing, WORKERS)
+            future.claim()
+            future.set_result(plan.value)
+            return future
+        future = TaskFuture(_Job(self, task_flow(self.run, plan), copy_context()), WORKERS)
+        self.running.add(future)
+        WORKERS.submit(future)
+        return future
+
+    def nested(self, frame: Frame, function: Function, program: Program, input: Any) -> Any:
+        """Run a workflow that was called inside this one; return what it returned."""
+        plan = self.run.plan(frame, strand(frame), function, (input,), {}, nested=True)
+        if isinstance(plan, Known):
+            return plan.value
+        outcome = self.drive(nested_flow(self.run, plan, program))
+        if isinstance(outcome, Raised):
+            if isinstance(outcome.error, GraphInterrupt):
+                frame.saw(outcome.error)
+            raise outcome.error
+        return outcome.value
+
+
+def _nothing(future: TaskFuture[Any]) -> None:
+    """The job of a call whose result is known."""
+
+
+class _Job:
+    """Runs a task call in the context of its caller and resolves its future."""
+
+    __slots__ = ("_context", "_driver", "_flow")
+
+    def __init__(self, driver: SyncDriver, flow: Flow, context: Context) -> None:
+        self._driver = driver
+        self._flow = flow
+        self._context = context
+
+    def __call__(self, future: TaskFuture[Any]) -> None:
+        try:
+            outcome = self._context.run(self._driver.drive, self._flow)
+        except BaseException as error:
+            outcome = Raised(error)
+        self._driver.running.discard(future)
+        if isinstance(outcome, Returned):
+            future.set_result(outcome.value)
+        else:
+            future.set_exception(outcome.error)

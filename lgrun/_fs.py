@@ -1,0 +1,191 @@
+"""The only door to the disk for everything below the state directory.
+
+Every name is relative to the descriptor of an open directory, so that no component can be swapped for a symbolic link
+on the way. A subclass of `RealFs` injects faults. Errors are `OSError`s; the savers turn them into `StateIOError`.
+"""
+
+import errno
+import fcntl
+import os
+import stat
+import sys
+
+__all__ = ["MAX_BYTES", "RealFs"]
+
+MAX_BYTES = 256 << 20
+"""The largest file that is read, and that a journal may grow to."""
+
+_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
+# Without O_NONBLOCK, opening a FIFO waits for its other end.
+_SAFE = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+
+
+def _check(found: os.stat_result, name: str) -> None:
+    """Refuse what another user could have put there."""
+    if not stat.S_ISREG(found.st_mode) and not stat.S_ISDIR(found.st_mode):
+        raise OSError(errno.EINVAL, "not a regular file", name)
+    if found.st_uid != os.geteuid():
+        raise OSError(errno.EPERM, f"belongs to uid {found.st_uid}, not to this user", name)
+
+
+class RealFs:
+    """The operations that savers need, on the real file system."""
+
+    # Directories
+
+    def open_root(self, path: str) -> int:
+        """Open the directory below which no symbolic link is followed."""
+        return os.open(path, _DIRECTORY)
+
+    def open_dir(self, name: str, parent: int) -> int:
+        """Open a directory of this user's."""
+        fd = os.open(name, _DIRECTORY | os.O_NOFOLLOW, dir_fd=parent)
+        return self._checked(fd, name)
+
+    def mkdir(self, name: str, parent: int | None) -> None:
+        """Create a directory for this user alone, whatever the umask."""
+        os.mkdir(name, 0o700, dir_fd=parent)
+        if parent is None:
+            os.chmod(name, 0o700)
+        else:
+            os.chmod(name, 0o700, dir_fd=parent)
+
+    def listdir(self, directory: int) -> list[str]:
+        """Return the names in a directory."""
+        return os.listdir(directory)
+
+    def sync_dir(self, directory: int) -> None:
+        """Wait until the names in a directory would survive a power cut."""
+        os.fsync(directory)
+
+    def rmdir(self, name: str, parent: int) -> None:
+        """Remove an empty directory."""
+        os.rmdir(name, dir_fd=parent)
+
+    def remove_tree(self, name: str, parent: int) -> None:
+        """Remove a directory and everything in it. No link is followed."""
+        fd = os.open(name, _DIRECTORY | os.O_NOFOLLOW, dir_fd=parent)
+        try:
+            for entry in self.listdir(fd):
+                if stat.S_ISDIR(os.stat(entry, dir_fd=fd, follow_symlinks=False).st_mode):
+                    self.remove_tree(entry, fd)
+                else:
+                    self.unlink(entry, fd)
+        finally:
+            os.close(fd)
+        self.rmdir(name, parent)
+
+    # Files
+
+    def create_exclusive(self, name: str, parent: int) -> int:
+        """Create a file for writing; an existing one is an error."""
+        fd = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _SAFE, 0o600, dir_fd=parent)
+        return self._private(fd, name)
+
+    def open_append(self, name: str, parent: int) -> int:
+        """Open a file for appending; it is created if need be."""
+        fd = os.open(name, os.O_WRONLY | os.O_APPEND | os.O_CREAT | _SAFE, 0o600, dir_fd=parent)
+        return self._private(fd, name)
+
+    def open_lock(self, name: str, parent: int) -> int:
+        """Open a file for reading and writing in place; it is created if need be."""
+        fd = os.open(name, os.O_RDWR | os.O_CREAT | _SAFE, 0o600, dir_fd=parent)
+        return self._private(fd, name)
+
+    def read_file(self, name: str, parent: int, limit: int = MAX_BYTES) -> bytes:
+        """Return a regular file's bytes; one of more than `limit` bytes is not read at all."""
+        fd = os.open(name, os.O_RDONLY | _SAFE, dir_fd=parent)
+        try:
+            found = os.fstat(fd)
+            _check(found, name)
+            if stat.S_ISDIR(found.st_mode):
+                raise OSError(errno.EISDIR, "not a regular file", name)
+            if found.st_size > limit:
+                raise OSError(errno.EFBIG, f"{found.st_size} bytes are more than the {limit} allowed", name)
+            return self._read_all(fd, found.st_size)
+        finally:
+            os.close(fd)
+
+    def stat(self, fd: int) -> os.stat_result:
+        """Return what the system says about an open file or directory."""
+        return os.fstat(fd)
+
+    def chmod(self, fd: int, mode: int) -> None:
+        """Change the permissions of an open file or directory."""
+        os.fchmod(fd, mode)
+
+    def read_start(self, fd: int, size: int) -> bytes:
+        """Return the first bytes of a file that is open for reading and writing."""
+        return os.pread(fd, size, 0)
+
+    def write(self, fd: int, data: bytes) -> int:
+        """Write, and return how many bytes were."""
+        return os.write(fd, data)
+
+    def write_at_start(self, fd: int, data: bytes) -> None:
+        """Overwrite the first bytes of a file."""
+        os.pwrite(fd, data, 0)
+
+    def sync(self, fd: int) -> None:
+        """Wait until a file's bytes would survive a power cut, as far as the platform can say."""
+        if sys.platform == "darwin":
+            fcntl.fcntl(fd, fcntl.F_FULLFSYNC)
+        else:
+            os.fdatasync(fd)
+
+    def truncate(self, fd: int, length: int) -> None:
+        """Cut a file off."""
+        os.ftruncate(fd, length)
+
+    def rename(self, old: str, old_parent: int, new: str, new_parent: int) -> None:
+        """Rename within one file system; an existing file `new` is replaced."""
+        os.rename(old, new, src_dir_fd=old_parent, dst_dir_fd=new_parent)
+
+    def unlink(self, name: str, parent: int) -> None:
+        """Remove a file."""
+        os.unlink(name, dir_fd=parent)
+
+    def close(self, fd: int) -> None:
+        """Close a descriptor."""
+        os.close(fd)
+
+    # Locks
+
+    def lock(self, fd: int) -> bool:
+        """Try to lock a file against every other descriptor of it, in this process too; say whether it worked."""
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        return True
+
+    def is_at(self, fd: int, path: str, parent: int | None) -> bool:
+        """Say whether an open file or directory is still the one at `path`."""
+        here = os.fstat(fd)
+        try:
+            there = os.stat(path, dir_fd=parent, follow_symlinks=False)
+        except (FileNotFoundError, NotADirectoryError):
+            return False
+        return here.st_nlink > 0 and (here.st_dev, here.st_ino) == (there.st_dev, there.st_ino)
+
+    def _private(self, fd: int, name: str) -> int:
+        self._checked(fd, name)
+        if os.fstat(fd).st_mode & 0o777 != 0o600:
+            os.fchmod(fd, 0o600)
+        return fd
+
+    def _checked(self, fd: int, name: str) -> int:
+        try:
+            _check(os.fstat(fd), name)
+        except OSError:
+            os.close(fd)
+            raise
+        return fd
+
+    def _read_all(self, fd: int, size: int) -> bytes:
+        # One byte more than there should be: the usual file is read by one call, and the end is seen by the second.
+        pieces = []
+        while piece := os.read(fd, size + 1):
+            pieces.append(piece)
+            size = max(size - len(piece), 1 << 16)
+        return pieces[0] if len(pieces) == 1 else b"".join(pieces)

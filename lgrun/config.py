@@ -1,0 +1,41 @@
+"""What workflow code may ask about the run it is in."""
+
+from typing import Any, TypedDict
+
+from lgrun._engine.context import require_frame
+from lgrun.types import StreamWriter
+
+__all__ = ["RunnableConfig", "get_config", "get_stream_writer"]
+
+
+class RunnableConfig(TypedDict, total=False):
+    """How to run a workflow; every key is optional.
+
+    `configurable` holds `thread_id` and the user's own values; `metadata` is stored with the run's checkpoints;
+    `tags`, `max_concurrency`, `recursion_limit` and `run_name` mean what they mean in LangGraph.
+    """
+
+    configurable: dict[str, Any]
+    metadata: dict[str, Any]
+    tags: list[str]
+    max_concurrency: int | None
+    recursion_limit: int
+    run_name: str
+
+
+def get_config() -> RunnableConfig:
+    """Return the configuration of the run.
+
+    Raises:
+        RuntimeError: called outside a running workflow.
+    """
+    return require_frame("get_config").config  # type: ignore[return-value]
+
+
+def get_stream_writer() -> StreamWriter:
+    """Return a function that sends its argument to whoever streams the run with mode `custom`.
+
+    Raises:
+        RuntimeError: called outside a running workflow.
+    """
+    return require_frame("get_config").write

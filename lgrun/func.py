@@ -1,0 +1,184 @@
+"""`@task` and `@entrypoint`: from a function's signature to what the engine runs."""
+
+import functools
+import inspect
+import re
+from collections.abc import Awaitable, Callable, Sequence
+from concurrent.futures import Future
+from typing import Any, Generic, ParamSpec, TypeVar, cast, overload
+
+from lgrun._engine.context import require_frame
+from lgrun._engine.model import Function
+from lgrun._engine.program import Final, FunctionProgram
+from lgrun._engine.retry import as_policies
+from lgrun.checkpoint.base import BaseCheckpointSaver
+from lgrun.types import RetryPolicy
+from lgrun.workflow import Workflow
+
+__all__ = ["entrypoint", "task"]
+
+P = ParamSpec("P")
+R = TypeVar("R")
+S = TypeVar("S")
+
+_UNTYPED = inspect.Parameter.empty
+_POSITIONS = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+_BY_NAME = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+
+
+class TaskFunction(Generic[P, R]):
+    """A task. Calling it inside a workflow starts it and returns its future.
+
+    In sync code the future is a `concurrent.futures.Future`; in async code it is an `asyncio.Future` to await.
+    """
+
+    def __init__(self, function: Function) -> None:
+        self._function = function
+        functools.update_wrapper(self, function.call)
+        self.__name__ = function.name
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> "Future[R]":
+        """Start the task.
+
+        Raises:
+            RuntimeError: called outside a running workflow.
+        """
+        frame: Any = require_frame("get_config")
+        return cast("Future[R]", frame.driver.call(frame, self._function, args, kwargs))
+
+    def __repr__(self) -> str:
+        return f"<task {self.__name__!r}>"
+
+
+@overload
+def task(func: Callable[P, Awaitable[R]], /) -> TaskFunction[P, R]: ...
+@overload
+def task(func: Callable[P, R], /) -> TaskFunction[P, R]: ...
+@overload
+def task(
+    *, name: str | None = None, retry_policy: RetryPolicy | Sequence[RetryPolicy] | None = None
+) -> Callable[[Callable[P, Any]], TaskFunction[P, Any]]: ...
+def task(
+    func: Callable[..., Any] | None = None,
+    *,
+    name: str | None = None,
+    retry_policy: RetryPolicy | Sequence[RetryPolicy] | None = None,
+) -> Any:
+    """Make a function a task: a step whose result is saved and never computed twice in a run.
+
+    Args:
+        func: the function, sync or async; any callable with a signature.
+        name: what its calls are called in streams and histories; by default the function's name.
+        retry_policy: when to try again after an error; of several, the first that matches decides.
+    """
+
+    def decorate(call: Callable[..., Any]) -> TaskFunction[..., Any]:
+        return TaskFunction(
+            Function(
+                name=name or _name(call),
+                call=call,
+                is_async=_is_async(call),
+                inject=_injected(call, skip=0),
+                retry=as_policies(retry_policy),
+            )
+        )
+
+    return decorate if func is None else decorate(func)
+
+
+class entrypoint:  # noqa: N801  # the documented name
+    """Make a function a workflow.
+
+    The function takes the input as its first parameter; it may ask for `previous`, `config` and `writer` by name.
+
+    Args:
+        checkpointer: where threads are saved; without one a run can be neither resumed nor looked at.
+        retry_policy: when to run the function again after an error; its finished tasks hand back their results. Tasks
+            without a policy of their own inherit it.
+    """
+
+    final = Final
+    """`entrypoint.final(value=..., save=...)`: give `value` to the caller and `save` to the next run as `previous`."""
+
+    def __init__(
+        self,
+        checkpointer: BaseCheckpointSaver | None = None,
+        *,
+        retry_policy: RetryPolicy | Sequence[RetryPolicy] | None = None,
+    ) -> None:
+        self._checkpointer = checkpointer
+        self._retry = as_policies(retry_policy)
+
+    def __call__(self, func: Callable[..., Any]) -> Workflow:
+        """Return the workflow.
+
+        Raises:
+            NotImplementedError: `func` is a generator.
+            ValueError: `func` has no parameter for the input.
+            TypeError: the checkpointer is none.
+        """
+        if inspect.isgeneratorfunction(func) or inspect.isasyncgenfunction(func):
+            raise NotImplementedError("Generators are not supported in the Functional API.")
+        first = next(iter(inspect.signature(func).parameters.values()), None)
+        if first is None or first.kind not in _POSITIONS:
+            raise ValueError("Entrypoint function must have at least one parameter: the workflow's input")
+        function = Function(
+            name=_name(func),
+            call=func,
+            is_async=_is_async(func),
+            inject=_injected(func, skip=1),
+            retry=self._retry,
+        )
+        return Workflow(
+            FunctionProgram(function.name, function),
+            checkpointer=self._checkpointer,
+            retry=self._retry,
+            is_async=function.is_async,
+            source=func,
+        )
+
+
+def _name(call: Callable[..., Any]) -> str:
+    while isinstance(call, functools.partial):
+        call = call.func
+    return getattr(call, "__name__", None) or type(call).__name__
+
+
+def _is_async(call: Callable[..., Any]) -> bool:
+    while isinstance(call, functools.partial):
+        call = call.func
+    return inspect.iscoroutinefunction(call) or inspect.iscoroutinefunction(getattr(call, "__call__", None))  # noqa: B004
+
+
+def _injected(call: Callable[..., Any], skip: int) -> frozenset[str]:
+    """Return the parameters that the engine fills in: by name, checked by annotation, as LangGraph does."""
+    try:
+        parameters = list(inspect.signature(call).parameters.values())[skip:]
+    except (TypeError, ValueError):
+        return frozenset()
+    return frozenset(p.name for p in parameters if p.kind in _BY_NAME and _asks(p))
+
+
+def _asks(parameter: inspect.Parameter) -> bool:
+    if parameter.name == "previous":
+        return True
+    allowed = {
+        "config": ("RunnableConfig", "Optional[RunnableConfig]", "RunnableConfig | None"),
+        "writer": ("StreamWriter",),
+        "store": ("BaseStore", "Optional[BaseStore]", "BaseStore | None"),
+    }.get(parameter.name)
+    if allowed is None:
+        return False
+    return parameter.annotation is _UNTYPED or _spelled(parameter.annotation) in allowed
+
+
+def _spelled(annotation: Any) -> str:
+    """Write an annotation without its modules, the way it stands in the source."""
+    from lgrun.types import StreamWriter
+
+    if annotation is StreamWriter:
+        return "StreamWriter"
+    if isinstance(annotation, type):
+        return annotation.__name__
+    text = annotation if isinstance(annotation, str) else str(annotation)
+    return re.sub(r"[\w.]+\.(?=\w)", "", text)
