@@ -1,7 +1,8 @@
 """The only door to the disk for everything below the state directory.
 
-Every name is relative to the descriptor of an open directory, so that no component can be swapped for a symbolic link
-on the way. A subclass of `RealFs` injects faults. Errors are `OSError`s; the savers turn them into `StateIOError`.
+Every name is relative to the descriptor of an open directory, so that no component can be swapped for a
+symbolic link on the way. A subclass of `RealFs` injects faults. Errors are `OSError`s; the savers turn them
+into `StateIOError`.
 """
 
 import errno
@@ -152,7 +153,7 @@ class RealFs:
     # Locks
 
     def lock(self, fd: int) -> bool:
-        """Try to lock a file against every other descriptor of it, in this process too; say whether it worked."""
+        """Try to lock a file against all other descriptors, this process's too; say whether it worked."""
         try:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -183,7 +184,7 @@ class RealFs:
         return fd
 
     def _read_all(self, fd: int, size: int) -> bytes:
-        # One byte more than there should be: the usual file is read by one call, and the end is seen by the second.
+        # One byte more than there should be: one call reads the file, a second sees its end.
         pieces = []
         while piece := os.read(fd, size + 1):
             pieces.append(piece)

@@ -86,7 +86,7 @@ def task(
     return decorate if func is None else decorate(func)
 
 
-class entrypoint:  # noqa: N801  # the documented name
+class entrypoint:  # the documented name
     """Make a function a workflow.
 
     The function takes the input as its first parameter; it may ask for `previous`, `config` and `writer` by name.

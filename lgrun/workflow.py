@@ -4,7 +4,7 @@ import inspect
 import os
 import random
 import time
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Generator, Iterator, Mapping, Sequence
 from contextvars import copy_context
 from datetime import UTC, datetime
 from queue import SimpleQueue
@@ -13,8 +13,8 @@ from typing import Any
 from lgrun._engine import snapshot
 from lgrun._engine.context import current
 from lgrun._engine.events import Event, RunEnded
-from lgrun._engine.flow import run_flow
 from lgrun._engine.frame import Frame
+from lgrun._engine.lifecycle import run_flow
 from lgrun._engine.program import Program
 from lgrun._engine.project import Projector
 from lgrun._engine.run import OnChange, Run, Settings, World
@@ -233,14 +233,10 @@ class Workflow:
         **settings: Any,
     ) -> Run:
         if self._is_async and not is_async:
-            raise TypeError(
-                f"No synchronous function provided to {self.name!r}: it is async; use ainvoke or astream"
-            )
+            raise TypeError(f"No synchronous function provided to {self.name!r}: it is async; use ainvoke or astream")
         read = _config(config)
         thread = _thread_id(config) if self.checkpointer is not None else ""
-        asked = Settings(
-            thread=thread, config=read, durability=durability or "sync", retry=self._retry, **settings
-        )
+        asked = Settings(thread=thread, config=read, durability=durability or "sync", retry=self._retry, **settings)
         return Run(self._program, self.checkpointer, asked, _world(), emit)
 
     def _function(self) -> Any:
@@ -269,7 +265,7 @@ class Workflow:
         self,
         config: Config,
         *,
-        filter: Mapping[str, Any] | None = None,  # noqa: A002  # LangGraph's name
+        filter: Mapping[str, Any] | None = None,
         before: Config | None = None,
         limit: int | None = None,
     ) -> Iterator[StateSnapshot]:
@@ -352,7 +348,11 @@ class EventStream:
         return next(self._events)
 
     def cancel(self, by: str) -> None:
-        """Stop the run in good order: what runs may finish and is saved, nothing more starts; `by` says who asked."""
+        """Stop the run in good order: what runs may finish and is saved, nothing more starts.
+
+        Args:
+            by: who asked, for the history.
+        """
         if self._run is not None:
             self._run.cancel(by)
 
@@ -360,7 +360,7 @@ class EventStream:
         """Wait for the run to end; its events are lost, its results are not."""
         self._events.close()
 
-    def _iterate(self) -> Iterator[Event]:
+    def _iterate(self) -> Generator[Event, None, None]:
         import threading
 
         self._run = run = self._start(self._queue.put)
@@ -426,9 +426,7 @@ def _thread_id(config: Config | None) -> str:
     configurable = (config or {}).get("configurable") or {}
     if "thread_id" not in configurable:
         raise ValueError(
-            "Checkpointer requires one or more of the following 'configurable' keys: thread_id, checkpoint_ns, "
-            'checkpoint_id; pass config={"configurable": {"thread_id": "..."}}'
+            "Checkpointer requires one or more of the following 'configurable' keys: thread_id, "
+            'checkpoint_ns, checkpoint_id; pass config={"configurable": {"thread_id": "..."}}'
         )
     return str(configurable["thread_id"])
-
-

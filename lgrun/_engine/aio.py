@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable, Generator
 from contextvars import copy_context
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from lgrun._engine.context import current
 from lgrun._engine.flow import Flow, nested_flow, task_flow
@@ -129,7 +129,7 @@ class AsyncDriver:
         if isinstance(call, asyncio.Task):
             if cancel:
                 call.cancel()
-            return call
+            return cast("asyncio.Future[Any]", call)
         waiter = asyncio.ensure_future(asyncio.wrap_future(call))
         waiter.add_done_callback(_retrieve)
         return waiter
@@ -188,5 +188,3 @@ def _retrieve(future: "asyncio.Future[Any]") -> None:
     """Look at a call's error, so that asyncio does not report one that nobody awaited: the run knows of it."""
     if not future.cancelled():
         future.exception()
-
-

@@ -38,9 +38,7 @@ class Frame:
         "suspended_at",
     )
 
-    def __init__(
-        self, run: "Run", name: str, path: Path, parent: "Frame | None", ns: tuple[str, ...] = ()
-    ) -> None:
+    def __init__(self, run: "Run", name: str, path: Path, parent: "Frame | None", ns: tuple[str, ...] = ()) -> None:
         self.run = run
         self.name = name
         self.path = path

@@ -27,7 +27,9 @@ class Output(NamedTuple):
 class Program(Protocol):
     """A workflow, seen by the drivers."""
 
-    name: str
+    @property
+    def name(self) -> str:
+        """What the workflow is called."""
 
     def begin(self, input: Any, previous: Any) -> Any:
         """Return the state before the first step."""

@@ -308,9 +308,7 @@ class Questions:
 
     def open(self) -> list[PendingWrite]:
         """Return the unanswered questions, in order."""
-        return sorted(
-            (q.asked for q in self._by_id.values() if q.answer is None), key=lambda write: write.q or 0
-        )
+        return sorted((q.asked for q in self._by_id.values() if q.answer is None), key=lambda write: write.q or 0)
 
     def open_ids(self) -> list[str]:
         """Return the ids of the unanswered questions, in order."""

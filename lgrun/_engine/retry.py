@@ -29,11 +29,9 @@ def matches(policy: RetryPolicy, error: Exception) -> bool:
         return isinstance(error, rule)
     if isinstance(rule, Sequence):
         return isinstance(error, tuple(rule))
-    if callable(rule):
+    if callable(rule) and not isinstance(rule, type):
         return bool(rule(error))
-    raise TypeError(
-        f"retry_on must be an exception class, a sequence of them or a function of the error, not {rule!r}"
-    )
+    raise TypeError(f"retry_on must be an exception class, a sequence of them or a function of the error, not {rule!r}")
 
 
 def next_delay(

@@ -204,9 +204,7 @@ class Run:
             kwargs = {**self.injected(frame, function), **kwargs}
         return Planned(frame, function, args, kwargs, digest, summary)
 
-    def _replayed(
-        self, parent: Frame, known: replay.Recorded, name: str, args: str | None, value: Any
-    ) -> TaskCached:
+    def _replayed(self, parent: Frame, known: replay.Recorded, name: str, args: str | None, value: Any) -> TaskCached:
         return TaskCached(
             id=ids.task_id(self.seed, known.path),
             name=name,
@@ -263,9 +261,7 @@ class Run:
         frame.saw(error)
         raise error
 
-    def _ask(
-        self, frame: Frame, index: int, digest: str | None, decision: replay.Suspend, question: Interrupt
-    ) -> None:
+    def _ask(self, frame: Frame, index: int, digest: str | None, decision: replay.Suspend, question: Interrupt) -> None:
         encoded = None
         if self.saver is not None:
             encoded = self.encode(question.value, f"the question asked by {frame.name!r}")
@@ -283,25 +279,18 @@ class Run:
         )
         with self._lock:
             self.questions.ask(write)
-            self.asked[decision.id] = QuestionAsked(
-                q=decision.q, name=frame.name, interrupt=question, ns=frame.ns
-            )
+            self.asked[decision.id] = QuestionAsked(q=decision.q, name=frame.name, interrupt=question, ns=frame.ns)
         if self.journal is not None and not decision.known:
             self.journal.add(write)
 
     def open_questions(self) -> tuple[QuestionAsked, ...]:
         """Return all questions that wait for an answer, in order."""
         with self._lock:
-            return tuple(
-                self.asked.get(write.id or "") or self._asked_before(write)
-                for write in self.questions.open()
-            )
+            return tuple(self.asked.get(write.id or "") or self._asked_before(write) for write in self.questions.open())
 
     def _asked_before(self, write: PendingWrite) -> QuestionAsked:
         value = decode(write.value) if write.value is not None else None
-        return QuestionAsked(
-            q=write.q or 0, name=write.name, interrupt=Interrupt(value, write.id or "", write.schema)
-        )
+        return QuestionAsked(q=write.q or 0, name=write.name, interrupt=Interrupt(value, write.id or "", write.schema))
 
     # --- the code changed ---
 

@@ -41,7 +41,12 @@ def snapshot(saved: Saved, before: Saved | None, after: Saved | None, parent_id:
 
 def metadata(point: Checkpoint) -> dict[str, Any]:
     """Return a checkpoint's metadata: its source and step, and the user's own."""
-    return {"source": _SOURCES[point.kind], "step": point.step, "parents": {}, **(_decoded(point.metadata) or {})}
+    return {
+        "source": _SOURCES[point.kind],
+        "step": point.step,
+        "parents": {},
+        **(_decoded(point.metadata) or {}),
+    }
 
 
 def _config(thread: str, id: str) -> dict[str, Any]:

@@ -10,7 +10,18 @@ from lgrun._engine.context import current
 from lgrun._engine.flow import Flow, nested_flow, task_flow
 from lgrun._engine.frame import Frame
 from lgrun._engine.future import WORKERS, TaskFuture
-from lgrun._engine.model import Execute, Flush, Function, Instruction, Io, Outcome, Raised, Returned, Settle, Sleep
+from lgrun._engine.model import (
+    Execute,
+    Flush,
+    Function,
+    Instruction,
+    Io,
+    Outcome,
+    Raised,
+    Returned,
+    Settle,
+    Sleep,
+)
 from lgrun._engine.program import Program
 from lgrun._engine.run import Known, Run
 from lgrun.errors import GraphInterrupt, StateError

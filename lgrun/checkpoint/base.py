@@ -27,9 +27,7 @@ Path: TypeAlias = tuple[tuple[int, int], ...]
 """Where a call was made: one (strand, position) pair per level of nesting; () is the entrypoint's body itself."""
 
 CheckpointKind: TypeAlias = Literal["input", "step", "end", "update", "fork"]
-WriteKind: TypeAlias = Literal[
-    "run", "start", "result", "error", "interrupt", "answer", "cancelled", "checkpoint"
-]
+WriteKind: TypeAlias = Literal["run", "start", "result", "error", "interrupt", "answer", "cancelled", "checkpoint"]
 ThreadStatus: TypeAlias = Literal["done", "failed", "stopped", "waiting", "running", "crashed"]
 
 
@@ -139,7 +137,7 @@ class PendingWrite(NamedTuple):
     value: Encoded | None = None
     id: str | None = None
     q: int | None = None
-    index: int | None = None
+    index: int | None = None  # type: ignore[assignment]
     schema: dict[str, Any] | None = None
     by: str | None = None
     pid: int | None = None
