@@ -104,7 +104,7 @@ class Workflow:
         """
         outer = _outer(config)
         if outer is not None:
-            return outer.driver_for_sync().nested(outer, self._function(), self._program, input)
+            return outer.driver.for_sync().nested(outer, self._function(), self._program, input)
         chunks: list[Any] = []
         emit = None if stream_mode == "values" else _collector(stream_mode, chunks)
         run = self._run(config, durability, emit)

@@ -77,7 +77,13 @@ class AsyncDriver:
         """Call what may wait for a device, off the loop if it does."""
         if self.run.saver is None or not self.run.saver.blocking:
             return action()
-        return await self.loop.run_in_executor(None, action)
+        work = self.loop.run_in_executor(None, action)
+        try:
+            return await asyncio.shield(work)
+        except asyncio.CancelledError:
+            # What has begun on another thread cannot be stopped: leave with it over, never with it half-way.
+            await asyncio.wait([work])
+            raise
 
     async def _flush(self, step: Flush) -> None:
         assert self.run.journal is not None
@@ -120,10 +126,17 @@ class AsyncDriver:
         return outcome
 
     async def _settle(self, step: Settle) -> None:
+        cancelled: asyncio.CancelledError | None = None
         while self.running:
-            over = [self._over(call, step.cancel) for call in list(self.running)]
-            await asyncio.wait(over)
+            cancel = step.cancel or cancelled is not None
+            over = [self._over(call, cancel) for call in list(self.running)]
+            try:
+                await asyncio.wait(over)
+            except asyncio.CancelledError as error:
+                cancelled = error
             self.running.difference_update(call for call in list(self.running) if call.done())
+        if cancelled is not None:
+            raise cancelled
 
     def _over(self, call: Any, cancel: bool) -> "asyncio.Future[Any]":
         if isinstance(call, asyncio.Task):
@@ -167,6 +180,14 @@ class AsyncDriver:
         if isinstance(outcome.error, RunCancelled):
             raise asyncio.CancelledError
         raise outcome.error
+
+    def for_sync(self) -> SyncDriver:
+        """Return the driver for a workflow that is called with `invoke`: sync, even on the loop, which then waits."""
+        if asyncio._get_running_loop() is not self.loop:
+            return self.sync
+        driver = SyncDriver(self.run)
+        driver.running = self.running
+        return driver
 
     async def nested(self, frame: Frame, function: Function, program: Program, input: Any) -> Any:
         """Run a workflow that was called inside this one; return what it returned."""

@@ -74,10 +74,6 @@ class Frame:
         """The run's configuration."""
         return self.run.config
 
-    def driver_for_sync(self) -> Any:
-        """Return the driver for a workflow that this frame's code calls with `invoke`."""
-        return getattr(self.driver, "sync", self.driver)
-
     def place(self, strand: object) -> tuple[int, int]:
         """Return the (strand, position) of the call that is being made in the thread or asyncio task `strand`."""
         if strand is self.owner or strand == self.owner:

@@ -42,19 +42,34 @@ def run_flow(run: Run, input: Any) -> Generator[Instruction, Any, RunEnded]:
         ThreadBusyError, StateError: see the saver.
         ReplayMismatchError: the code changed and the run was told not to go on.
     """
-    if run.saver is not None:
-        saver, settings = run.saver, run.settings
-        run.claim = yield Io(lambda: saver.claim(settings.thread, wait=settings.wait))
     try:
+        if run.saver is not None:
+            yield Io(partial(_claim, run))
         opened = yield from _open(run, input)
         if isinstance(opened, RunEnded):
             return opened
-        state = run.program.begin(opened.input, opened.previous)
-        outcome = yield from steps(run, run.program, state, None, ())
+        outcome = yield from _body(run, opened)
         return (yield from _close(run, opened, outcome))
     finally:
         if run.claim is not None:
             run.claim.release()
+
+
+def _claim(run: Run) -> None:
+    assert run.saver is not None
+    run.claim = run.saver.claim(run.settings.thread, wait=run.settings.wait)
+
+
+def _body(run: Run, opened: _Opened) -> Generator[Instruction, Any, Outcome]:
+    """Step through the program; whatever happens, no call is left running when the thread is released."""
+    state = run.program.begin(opened.input, opened.previous)
+    try:
+        return (yield from steps(run, run.program, state, None, ()))
+    except GeneratorExit:
+        raise
+    except BaseException:
+        yield Settle(cancel=True)
+        raise
 
 
 def _open(run: Run, input: Any) -> Generator[Instruction, Any, _Opened | RunEnded]:
@@ -63,6 +78,9 @@ def _open(run: Run, input: Any) -> Generator[Instruction, Any, _Opened | RunEnde
     claim = run.claim
     head: Saved | None = yield Io(claim.load)
     start = replay.decide_start(head, input)
+    wanted = run.config["configurable"].get("checkpoint_id")
+    if wanted is not None and (head is None or head.checkpoint.id != wanted):
+        raise NotImplementedError(f"running from checkpoint {wanted}, which is not the thread's latest")
     if isinstance(start, replay.Finished):
         value = _decoded(start.saved.checkpoint.value)
         run.emit(ValuesChanged(values=value))

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Generator
+from concurrent.futures import CancelledError
 from contextvars import Context, copy_context
 from threading import current_thread, get_ident
 from typing import Any, TypeVar
@@ -101,8 +102,10 @@ class SyncDriver:
         """Wait for every call of the run that is not over, running those that nobody has begun."""
         while self.running:
             for future in list(self.running):
-                if not future.cancelled():
+                try:
                     future.exception()
+                except CancelledError:
+                    pass
                 self.running.discard(future)
 
     # --- calls from user code ---
@@ -128,6 +131,10 @@ class SyncDriver:
         self.running.add(future)
         WORKERS.submit(future)
         return future
+
+    def for_sync(self) -> "SyncDriver":
+        """Return the driver for a workflow that is called with `invoke`."""
+        return self
 
     def nested(self, frame: Frame, function: Function, program: Program, input: Any) -> Any:
         """Run a workflow that was called inside this one; return what it returned."""
