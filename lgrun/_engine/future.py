@@ -5,6 +5,7 @@ it there and then, so sequential code pays no thread hop. Waiting for a claimed 
 adds a worker.
 """
 
+import sys
 import threading
 from collections.abc import Callable
 from concurrent.futures import CancelledError, Future
@@ -109,8 +110,6 @@ class TaskFuture(Future[T], Generic[T]):
 
 
 def _in_event_loop() -> bool:
-    import sys
-
     asyncio = sys.modules.get("asyncio")
     return asyncio is not None and asyncio._get_running_loop() is not None
 

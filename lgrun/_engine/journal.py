@@ -6,7 +6,7 @@ queued; the others wait for that write and find theirs done.
 
 import threading
 
-from lgrun.checkpoint.base import Claim, PendingWrite
+from lgrun.checkpoint.base import Claim, Path, PendingWrite
 from lgrun.types import Durability
 
 
@@ -18,12 +18,15 @@ class Journal:
         seq: number of the checkpoint.
         durability: `sync`: `flush` returns when the disk has it; `async`: when the operating system has it; `exit`:
             at once, and everything is written at the next barrier.
+        shared: other processes can read the journal while the run goes on.
     """
 
-    def __init__(self, claim: Claim, seq: int, durability: Durability) -> None:
+    def __init__(self, claim: Claim, seq: int, durability: Durability, *, shared: bool) -> None:
         self._claim = claim
         self._seq = seq
         self._durability = durability
+        self._private = not shared or durability == "exit"
+        self._begun: dict[Path, PendingWrite] = {}
         self._queue: list[PendingWrite] = []
         self._queued = 0
         self._written = 0
@@ -33,14 +36,24 @@ class Journal:
     def add(self, *writes: PendingWrite) -> int:
         """Queue records; return the ticket with which to `flush` them."""
         with self._lock:
+            if self._begun:
+                for write in writes:
+                    if write.kind == "result":
+                        self._begun.pop(write.path, None)
             self._queue.extend(writes)
             self._queued += len(writes)
             return self._queued
 
     def note(self, write: PendingWrite) -> None:
-        """Record at once what need not survive a power cut: that a task began. Joins a write that is due anyway."""
+        """Record at once what need not survive a power cut: that a task began. Joins a write that is due anyway.
+
+        Where nobody else could read it, it waits, and is dropped when the task's result comes first.
+        """
+        if self._private:
+            self._begun[write.path] = write
+            return
         with self._lock:
-            if self._queue or self._durability == "exit" or not self._writing.acquire(blocking=False):
+            if self._queue or not self._writing.acquire(blocking=False):
                 self._queue.append(write)
                 self._queued += 1
                 return
@@ -61,11 +74,15 @@ class Journal:
         """
         with self._writing:
             if self.due(ticket, barrier):
-                self._write(sync=barrier or self._durability == "sync")
+                self._write(barrier)
 
-    def _write(self, *, sync: bool) -> None:
+    def _write(self, barrier: bool) -> None:
         with self._lock:
             batch, self._queue, queued = self._queue, [], self._queued
+            if barrier and self._begun:
+                batch = [*self._begun.values(), *batch]
+                self._begun.clear()
+        sync = barrier or self._durability == "sync"
         if batch or sync:
             self._claim.append(self._seq, batch, sync=sync)
         self._written = queued

@@ -166,10 +166,13 @@ def _put(run: Run, checkpoint: Checkpoint) -> Generator[Instruction, Any, None]:
 def _follow(run: Run, checkpoint: Checkpoint, writes: Sequence[PendingWrite]) -> None:
     """Make the run one that writes under `checkpoint`, knowing what was written there before."""
     assert run.claim is not None
+    assert run.saver is not None
     run.seed = checkpoint.id
     run.calls = replay.Calls(writes)
     run.questions = replay.Questions(writes, checkpoint.questions)
-    run.journal = Journal(run.claim, checkpoint.seq, run.settings.durability)
+    run.journal = Journal(
+        run.claim, checkpoint.seq, run.settings.durability, shared=run.saver.blocking
+    )
 
 
 def _continue(run: Run, start: replay.Continue, current: Any) -> Generator[Instruction, Any, _Opened]:

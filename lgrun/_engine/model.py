@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 from lgrun.checkpoint.base import Path
 from lgrun.types import RetryPolicy
@@ -37,15 +37,13 @@ class NodeCall:
     previous: Any = None
 
 
-@dataclass(frozen=True, slots=True)
-class Returned:
+class Returned(NamedTuple):
     """User code returned `value`."""
 
     value: Any
 
 
-@dataclass(frozen=True, slots=True)
-class Raised:
+class Raised(NamedTuple):
     """User code raised `error`."""
 
     error: BaseException
@@ -61,8 +59,7 @@ class RunCancelled(BaseException):
 # What a flow asks its driver to do. A flow is a generator that yields these and is sent what came of them.
 
 
-@dataclass(frozen=True, slots=True)
-class Execute:
+class Execute(NamedTuple):
     """Run user code in its frame; answered with an Outcome."""
 
     frame: Any
@@ -71,30 +68,26 @@ class Execute:
     kwargs: dict[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class Sleep:
+class Sleep(NamedTuple):
     """Wait `seconds` before another attempt."""
 
     seconds: float
 
 
-@dataclass(frozen=True, slots=True)
-class Flush:
+class Flush(NamedTuple):
     """Make the journal durable up to `ticket`; `barrier` waits for the disk whatever the durability."""
 
     ticket: int
     barrier: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Io:
+class Io(NamedTuple):
     """Call `action`, which may wait for a device; answered with its result."""
 
     action: Callable[[], Any]
 
 
-@dataclass(frozen=True, slots=True)
-class Settle:
+class Settle(NamedTuple):
     """Wait until every task call of the run is over; `cancel` stops those that can be stopped."""
 
     cancel: bool = False

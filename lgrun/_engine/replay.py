@@ -12,7 +12,7 @@ Rule 3: a place is handed out once. A call whose own place belongs to another re
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 from lgrun._engine.ids import interrupt_id
 from lgrun.checkpoint.base import Encoded, Path, PendingWrite, Saved
@@ -22,23 +22,20 @@ from lgrun.types import Command
 # --- where to start ---------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Fresh:
+class Fresh(NamedTuple):
     """Start over with a new input, after checkpoint `parent` (None: the thread is new)."""
 
     parent: Saved | None
 
 
-@dataclass(frozen=True, slots=True)
-class Continue:
+class Continue(NamedTuple):
     """Take up the unfinished run of `saved`, with these answers by question id."""
 
     saved: Saved
     answers: Mapping[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class Finished:
+class Finished(NamedTuple):
     """There is nothing left to do: the thread's value stands in `saved`."""
 
     saved: Saved
@@ -106,8 +103,7 @@ def match_answers(resume: Any, open_ids: Sequence[str]) -> dict[str, Any]:
 # --- calls ------------------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Mismatch:
+class Mismatch(NamedTuple):
     """The code makes another call than the one recorded; `used` if the recorded result is handed on all the same."""
 
     recorded: str
@@ -115,8 +111,7 @@ class Mismatch:
     used: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Recorded:
+class Recorded(NamedTuple):
     """The call's result is known."""
 
     path: Path
@@ -124,8 +119,7 @@ class Recorded:
     mismatch: Mismatch | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Launch:
+class Launch(NamedTuple):
     """The call must run, under this path."""
 
     path: Path
@@ -245,8 +239,7 @@ class Calls:
 # --- questions --------------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(NamedTuple):
     """The question has an answer."""
 
     id: str
@@ -254,8 +247,7 @@ class Answer:
     mismatch: Mismatch | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Suspend:
+class Suspend(NamedTuple):
     """The run must wait for an answer; `known` if the question stands in the journal as it is now."""
 
     id: str

@@ -192,7 +192,8 @@ def thread_status(saved: Saved, *, held: bool) -> ThreadStatus:
 class Claim(ABC):
     """The right to write to one thread, held by one run at a time.
 
-    A claim on a thread that does not exist creates nothing until the first `put`.
+    Readers see nothing of a thread that does not exist before the first `put`; released without one, the claim leaves
+    nothing of it behind.
     """
 
     @abstractmethod

@@ -1,0 +1,164 @@
+"""One line of JSON that proves where it belongs, and text in it that is not UTF-8. Pure."""
+
+from typing import Any
+from zlib import crc32
+
+import orjson
+
+from lgrun.checkpoint.migrations import CURRENT, upgrade
+from lgrun.errors import DamagedStateError
+
+__all__ = [
+    "MALFORMED",
+    "BrokenLineError",
+    "as_text",
+    "document_in",
+    "explained",
+    "is_intact",
+    "malformed",
+    "misplaced",
+    "only_line",
+    "parsed",
+    "place_seed",
+    "safe_text",
+    "sealed",
+    "tagged",
+    "untagged",
+]
+
+_TAG = "$lgrun"
+_CRC = b',"crc":"'
+_TAIL = len(_CRC) + len('12345678"}')
+# orjson writes 254 levels and reads 1024; the codec allows 200. Fewer brackets than this cannot be too deep.
+_SHALLOW = 200
+
+MALFORMED = (AttributeError, KeyError, TypeError, ValueError, RecursionError)
+"""What taking apart a document of the wrong shape raises."""
+
+
+class BrokenLineError(DamagedStateError):
+    """The bytes of a line are not those that were written."""
+
+
+def sealed(document: bytes, seed: int) -> bytes:
+    """Return a JSON object as a line with its checksum."""
+    if b"\n" in document:
+        raise ValueError("an encoded value contains a line break")
+    body = document[:-1]
+    return b'%b,"crc":"%08x"}\n' % (body, crc32(body, seed))
+
+
+def place_seed(thread: str, seq: int) -> int:
+    """Return what the checksums of lines under checkpoint `seq` of a thread start from."""
+    return crc32(b"%b\0%d" % (thread.encode("utf-8", "surrogatepass"), seq))
+
+
+def document_in(line: bytes, seed: int, kind: str, where: str) -> dict[str, Any]:
+    """Return the members of a line that verifies, without those that say so."""
+    if not is_intact(line, seed):
+        raise explained(line, where)
+    try:
+        document = parsed(line)
+    except MALFORMED as error:
+        raise malformed(where, error) from error
+    document = upgrade(document, where)
+    if document.pop("lgrun", None) != kind:
+        raise DamagedStateError(f"{where} is not a {kind!r} document")
+    del document["format"], document["crc"]
+    return document
+
+
+def only_line(data: bytes, where: str) -> bytes:
+    """Return the one line that a file must be."""
+    if data[-1:] != b"\n" or data.count(b"\n") != 1:
+        raise BrokenLineError(f"{where} is damaged (it is not one whole line)")
+    return data[:-1]
+
+
+def is_intact(line: bytes, seed: int) -> bool:
+    """Say whether a line verifies in a place."""
+    body, tail = line[:-_TAIL], line[-_TAIL:]
+    return tail == b'%b%08x"}' % (_CRC, crc32(body, seed))
+
+
+def parsed(line: bytes) -> dict[str, Any]:
+    """Return the JSON object in a line, or raise one of `MALFORMED`."""
+    document = orjson.loads(line)
+    if type(document) is not dict:
+        raise TypeError("not an object")
+    if line.count(b"[") + line.count(b"{") > _SHALLOW:
+        orjson.dumps(document)  # raises where Encoded.tree() would
+    return document
+
+
+def explained(line: bytes, where: str) -> DamagedStateError:
+    """Tell a line that was moved or is newer from one whose bytes have changed."""
+    broken = BrokenLineError(f"{where} is damaged (its checksum does not match)")
+    try:
+        document = parsed(line)
+        if type(document["format"]) is int and document["format"] > CURRENT:
+            upgrade(document, where)
+        thread, seq = as_text(document["thread"]), document.get("checkpoint", document.get("seq"))
+    except MALFORMED:
+        return broken
+    if type(seq) is int and is_intact(line, place_seed(thread, seq)):
+        return misplaced(where, thread, seq)
+    return broken
+
+
+def safe_text(text: str) -> Any:
+    """Return text as JSON: itself, or tagged where it is not UTF-8."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return {_TAG: "str", "v": text.encode("utf-8", "surrogatepass").hex()}
+    return text
+
+
+def tagged(tree: Any) -> Any:
+    """Return free-form JSON (schema, trace, workflow) with its text made safe; `untagged` undoes it."""
+    if isinstance(tree, str):
+        return safe_text(tree)
+    if isinstance(tree, (list, tuple)):
+        return [tagged(item) for item in tree]
+    if not isinstance(tree, dict):
+        return tree
+    if _TAG in tree or any(safe_text(key) is not key for key in tree):
+        return {_TAG: "dict", "v": [[safe_text(key), tagged(value)] for key, value in tree.items()]}
+    return {key: tagged(value) for key, value in tree.items()}
+
+
+def as_text(value: Any) -> str:
+    """Undo `safe_text`."""
+    if type(value) is str:
+        return value
+    if type(value) is dict and len(value) == 2 and value[_TAG] == "str":
+        return bytes.fromhex(value["v"]).decode("utf-8", "surrogatepass")
+    raise TypeError("not a text")
+
+
+def untagged(tree: Any) -> Any:
+    """Undo `tagged`."""
+    if type(tree) is list:
+        return [untagged(item) for item in tree]
+    if type(tree) is not dict:
+        return tree
+    if _TAG not in tree:
+        return {key: untagged(value) for key, value in tree.items()}
+    if tree[_TAG] == "dict":
+        return {as_text(key): untagged(value) for key, value in tree["v"]}
+    return as_text(tree)
+
+
+def malformed(where: str, error: Exception) -> DamagedStateError:
+    """Say of a line that verifies that it has the wrong shape."""
+    if isinstance(error, KeyError):
+        return DamagedStateError(f"{where} has an unknown member or lacks one: {str(error)[:60]}")
+    return DamagedStateError(f"{where} is malformed: {str(error)[:60]}")
+
+
+def misplaced(where: str, thread: str, seq: int, n: int | None = None) -> DamagedStateError:
+    """Say of a line that it was moved."""
+    line = "" if n is None else f", line {n}"
+    name = thread if len(thread) <= 60 else thread[:60] + "…"
+    return DamagedStateError(f"{where} belongs to checkpoint {seq}{line} of thread {name!r}; nothing was changed")

@@ -1,0 +1,213 @@
+"""Where the state directory is, and whether it may be used."""
+
+import os
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from lgrun._fs import RealFs
+from lgrun.checkpoint.document import decode_note, encode_note
+from lgrun.errors import StateError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+__all__ = ["TEMPORARY", "StateRoot", "state_directory", "write_new"]
+
+MARKER = "lgrun-state.json"
+TEMPORARY = ".tmp-"
+
+
+def state_directory(environ: Mapping[str, str] | None = None, cwd: str | None = None) -> "Path":
+    """Return the state directory: where threads are kept unless something else is said.
+
+    The first of: `LGRUN_STATE_DIR`; `state_dir` in the nearest `lgrun.toml`, or `[tool.lgrun]` of a
+    `pyproject.toml`, relative to that file; `state_dir` in the user's `config.toml`; the platform's directory
+    for state.
+
+    Args:
+        environ: the environment variables; this process's by default.
+        cwd: the directory to search from; this process's by default.
+
+    Raises:
+        StateError: one of these files cannot be understood.
+    """
+    from pathlib import Path
+
+    environ = os.environ if environ is None else environ
+    here = Path(os.getcwd() if cwd is None else cwd)
+    if named := environ.get("LGRUN_STATE_DIR"):
+        return here / Path(named).expanduser()
+    for directory in (here, *here.parents):
+        settings = _settings(directory / "lgrun.toml")
+        if settings is None:
+            settings = _settings(directory / "pyproject.toml", "tool", "lgrun")
+        if settings is not None:
+            if found := _state_dir(settings, directory):
+                return found
+            break
+    import platformdirs
+
+    user = platformdirs.user_config_path("lgrun")
+    return _state_dir(_settings(user / "config.toml") or {}, user) or platformdirs.user_state_path("lgrun")
+
+
+def _settings(file: "Path", *tables: str) -> dict[str, Any] | None:
+    """Return a table of a TOML file; None if there is no such file or table."""
+    try:
+        data = file.read_bytes()
+    except (FileNotFoundError, NotADirectoryError, PermissionError):
+        return None
+    if tables and b"lgrun" not in data:
+        return None
+    import tomllib
+
+    try:
+        found: Any = tomllib.loads(data.decode())
+    except ValueError as error:
+        raise StateError(f"{file}: {error}") from error
+    for table in tables:
+        found = found.get(table) if isinstance(found, dict) else None
+    return found if isinstance(found, dict) else None
+
+
+def _state_dir(settings: dict[str, Any], directory: "Path") -> "Path | None":
+    named = settings.get("state_dir")
+    if named is not None and not isinstance(named, str):
+        raise StateError(f"state_dir in {directory} must be a string")
+    return directory / os.path.expanduser(named) if named else None
+
+
+class StateRoot:
+    """The state directory.
+
+    Args:
+        fs: the disk.
+        path: of the directory, with no symbolic link in it.
+    """
+
+    def __init__(self, fs: RealFs, path: str) -> None:
+        self._fs = fs
+        self.path = path
+        self._known: tuple[int, int] | None = None
+
+    def open(self, *, create: bool) -> int | None:
+        """Return a descriptor of the directory; None if there is none and it is not to be created.
+
+        Raises:
+            StateError: it is not lgrun's, or others could change it.
+            NewerFormatError: a newer lgrun made it.
+            OSError: the disk refused.
+        """
+        try:
+            fd = self._fs.open_root(self.path)
+        except FileNotFoundError:
+            if not create:
+                return None
+            self._make(self.path)
+            fd = self._fs.open_root(self.path)
+        try:
+            usable = self._is_usable(fd, create=create)
+        except BaseException:
+            self._fs.close(fd)
+            raise
+        if usable:
+            return fd
+        self._fs.close(fd)
+        return None
+
+    def _is_usable(self, fd: int, *, create: bool) -> bool:
+        found = self._fs.stat(fd)
+        if found.st_uid != os.geteuid():
+            raise StateError(
+                f"{self.path} belongs to uid {found.st_uid}; lgrun uses a state directory of its own user "
+                f"(uid {os.geteuid()}) only: set LGRUN_STATE_DIR"
+            )
+        place = (found.st_dev, found.st_ino)
+        if self._known != place and not self._has_marker(fd):
+            if not create:
+                return False
+            self._fs.chmod(fd, 0o700)
+            write_new(self._fs, fd, MARKER, encode_note("state"))
+        elif found.st_mode & 0o022:
+            raise StateError(f"{self.path} can be written by others; type: chmod 700 {_quoted(self.path)}")
+        self._known = place
+        return True
+
+    def _has_marker(self, fd: int) -> bool:
+        """Say whether the directory is lgrun's; False if it is empty."""
+        names = self._fs.listdir(fd)
+        try:
+            data = self._fs.read_file(MARKER, fd)
+        except FileNotFoundError:
+            if any(not name.startswith(TEMPORARY) for name in names):
+                raise StateError(
+                    f"{self.path} is not empty and not a state directory of lgrun: set LGRUN_STATE_DIR"
+                ) from None
+            return False
+        decode_note("state", data, f"{self.path}/{MARKER}")
+        return True
+
+    def sync(self) -> None:
+        """Wait until the names in the directory would survive a power cut."""
+        self._sync_dir(self.path)
+
+    def _make(self, path: str) -> None:
+        parent = os.path.dirname(path)
+        if not os.path.isdir(parent):
+            self._make(parent)
+        try:
+            self._fs.mkdir(path, None)
+        except FileExistsError:
+            return
+        self._sync_dir(parent)
+
+    def _sync_dir(self, path: str) -> None:
+        fd = self._fs.open_root(path)
+        try:
+            self._fs.sync_dir(fd)
+        finally:
+            self._fs.close(fd)
+
+
+def write_new(fs: RealFs, directory: int, name: str, data: bytes) -> None:
+    """Create a file that is there whole or not at all, and that survives a power cut when this returns.
+
+    Raises:
+        OSError: the disk refused; there is no such file.
+    """
+    temporary = f"{TEMPORARY}{os.urandom(6).hex()}"
+    fd = fs.create_exclusive(temporary, directory)
+    try:
+        try:
+            _write_all(fs, fd, data)
+            fs.sync(fd)
+        finally:
+            fs.close(fd)
+        fs.rename(temporary, directory, name, directory)
+    except BaseException:
+        _remove(fs, temporary, directory)
+        raise
+    try:
+        fs.sync_dir(directory)
+    except OSError:
+        _remove(fs, name, directory)
+        raise
+
+
+def _write_all(fs: RealFs, fd: int, data: bytes) -> None:
+    left = memoryview(data)
+    while left:
+        left = left[fs.write(fd, bytes(left) if len(left) < len(data) else data) :]
+
+
+def _remove(fs: RealFs, name: str, directory: int) -> None:
+    try:
+        fs.unlink(name, directory)
+    except OSError:
+        pass
+
+
+def _quoted(path: str) -> str:
+    import shlex
+
+    return shlex.quote(path)

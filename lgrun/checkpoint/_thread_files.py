@@ -1,0 +1,311 @@
+"""The directory of one thread: names, reading, recovery, appending."""
+
+import errno
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
+from lgrun._fs import MAX_BYTES, RealFs
+from lgrun.checkpoint._state_root import TEMPORARY, write_new
+from lgrun.checkpoint.base import Checkpoint, PendingWrite, Saved
+from lgrun.checkpoint.document import (
+    Journal,
+    JournalWriter,
+    decode_checkpoint,
+    decode_journal,
+    decode_note,
+    encode_checkpoint,
+    encode_note,
+    is_meant,
+    number_in,
+)
+from lgrun.errors import DamagedStateError, StateError
+
+__all__ = ["JournalFile", "ThreadFiles", "directory_name", "source_name", "thread_in"]
+
+NOTE = "thread.json"
+_T = TypeVar("_T")
+_CHECKPOINT, _JOURNAL = ".json", ".writes.jsonl"
+_PLAIN = frozenset("abcdefghijklmnopqrstuvwxyz0123456789._-")
+_DEVICES = frozenset(["con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("com", "lpt") for n in range(1, 10))])
+
+
+def directory_name(thread_id: str) -> str:
+    """Return the name of a thread's directory: the id, if harmless everywhere, else a slug with its hash.
+
+    '~' is not among the characters of a harmless name, so the two forms cannot clash.
+    """
+    if (
+        0 < len(thread_id) <= 64
+        and _PLAIN.issuperset(thread_id)
+        and thread_id[0] not in "._-"
+        and thread_id[-1] != "."
+        and thread_id.partition(".")[0] not in _DEVICES
+    ):
+        return thread_id
+    import hashlib
+
+    digest = hashlib.sha256(thread_id.encode("utf-8", "surrogatepass")).hexdigest()
+    # No dots: 'nul.txt~…' would be a device on Windows.
+    slug = "".join(c if c in _PLAIN and c != "." else "-" for c in thread_id[:32].lower())
+    return f"{slug.lstrip('-_')[:32]}~{digest[:32]}"
+
+
+class ThreadFiles:
+    """The directory of one thread.
+
+    Args:
+        fs: the disk.
+        fd: descriptor of the directory.
+        thread_id: whose it is.
+        path: of the directory, for messages.
+    """
+
+    def __init__(self, fs: RealFs, fd: int, thread_id: str, path: str) -> None:
+        self.fs = fs
+        self.fd = fd
+        self.thread_id = thread_id
+        self.path = path
+
+    def exists(self) -> bool:
+        """Say whether the thread was ever put; its directory alone may be there from a run that was not.
+
+        Raises:
+            DamagedStateError: the directory is another thread's.
+        """
+        try:
+            data = self.fs.read_file(NOTE, self.fd)
+        except FileNotFoundError:
+            return False
+        found = decode_note("thread", data, f"{self.path}/{NOTE}").get("thread")
+        if found != self.thread_id:
+            raise DamagedStateError(f"{self.path} is the directory of another thread; nothing was changed")
+        return True
+
+    def numbers(self) -> list[int]:
+        """Return the numbers of the checkpoints, ascending.
+
+        Raises:
+            FileNotFoundError: there is a journal without its checkpoint.
+        """
+        names = self.fs.listdir(self.fd)
+        found = {int(name[:8]) for name in names if _is_numbered(name, _CHECKPOINT)}
+        for name in names:
+            if _is_numbered(name, _JOURNAL) and int(name[:8]) not in found:
+                raise FileNotFoundError(errno.ENOENT, "is missing", f"{name[:8]}{_CHECKPOINT}")
+        return sorted(found)
+
+    def load(self, ref: int | str | None) -> Saved | None:
+        """Return the latest checkpoint, or the one with number or full id `ref`, with its journal."""
+        numbers = self.numbers()
+        seq = (numbers[-1] if numbers else 0) if ref is None else number_in(ref)
+        if seq not in numbers:
+            return None
+        saved = self.saved(seq)
+        return saved if is_meant(saved.checkpoint, ref) else None
+
+    def again(self, read: Callable[[], _T], *, tries: int = 2) -> _T | None:
+        """Return what `read` does. It is called once more if a file vanished; None if the whole thread did.
+
+        Raises:
+            DamagedStateError: a file is missing.
+        """
+        while True:
+            tries -= 1
+            try:
+                return read()
+            except FileNotFoundError as error:
+                if tries:
+                    continue
+                if not self.fs.is_at(self.fd, self.path, None):
+                    return None
+                raise DamagedStateError(f"{self.path}/{error.filename} is missing; nothing was changed") from error
+
+    def saved_again(self, seq: int) -> Saved | None:
+        """Return checkpoint `seq` with its journal; None if the thread vanished."""
+        return self.again(lambda: self.saved(seq))
+
+    def saved(self, seq: int) -> Saved:
+        """Return checkpoint `seq` with its journal, as far as that verifies."""
+        checkpoint, journal = self.checkpoint(seq), self.journal(seq)
+        if journal.damage:
+            _warn(f"{journal.damage} is damaged and left out")
+        return Saved(checkpoint, journal.writes)
+
+    def checkpoint(self, seq: int) -> Checkpoint:
+        """Read checkpoint `seq`."""
+        name = f"{seq:08d}{_CHECKPOINT}"
+        data = self.fs.read_file(name, self.fd)
+        return decode_checkpoint(data, self.thread_id, seq, f"{self.path}/{name}")
+
+    def journal(self, seq: int) -> Journal:
+        """Read the journal of checkpoint `seq`; an empty one if there is no file."""
+        name = f"{seq:08d}{_JOURNAL}"
+        try:
+            data = self.fs.read_file(name, self.fd)
+        except FileNotFoundError:
+            return Journal([], 0, 0)
+        return decode_journal(data, self.thread_id, seq, f"{self.path}/{name}")
+
+    # Only under the thread's lock:
+
+    def create(self, now: str) -> None:
+        """Make the directory a thread's."""
+        write_new(self.fs, self.fd, NOTE, encode_note("thread", thread=self.thread_id, created=now))
+
+    def put(self, checkpoint: Checkpoint) -> None:
+        """Write a checkpoint."""
+        data = encode_checkpoint(checkpoint)
+        name = f"{checkpoint.seq:08d}{_CHECKPOINT}"
+        _check_size(len(data), name)
+        write_new(self.fs, self.fd, name, data)
+
+    def put_source(self, sha256: str, source: bytes) -> None:
+        """Keep a version of the workflow's source, if it is not kept yet."""
+        name = source_name(sha256)
+        if name not in self.fs.listdir(self.fd):
+            write_new(self.fs, self.fd, name, source)
+
+    def remove_temporary(self) -> None:
+        """Remove what a run that died had begun to write."""
+        for name in self.fs.listdir(self.fd):
+            if name.startswith(TEMPORARY):
+                self.fs.unlink(name, self.fd)
+
+    def recover(self, seq: int, *, strict: bool) -> Journal:
+        """Read the journal of checkpoint `seq` and cut off what does not verify at its end.
+
+        Raises:
+            DamagedStateError: `strict`, and what would be cut off may have been acknowledged.
+        """
+        journal = self.journal(seq)
+        name = f"{seq:08d}{_JOURNAL}"
+        if journal.damage:
+            if strict:
+                raise DamagedStateError(f"{journal.damage} is damaged; nothing was changed")
+            note = "is damaged and was cut off; it may have been acknowledged: what it held will run again"
+            _warn(f"{journal.damage} {note}")
+        elif journal.torn:
+            _warn(f"{self.path}/{name}: removed an append that was never finished")
+        if journal.damage or journal.torn:
+            fd = self.fs.open_append(name, self.fd)
+            try:
+                self.fs.truncate(fd, journal.length)
+            finally:
+                self.fs.close(fd)
+        return journal
+
+
+def source_name(sha256: str) -> str:
+    """Return the name of the file that keeps the source with this hash.
+
+    Raises:
+        StateError: that is no hash.
+    """
+    if len(sha256) != 64 or not set(sha256) <= set("0123456789abcdef"):
+        raise StateError(f"not a SHA-256: {sha256[:80]!r}")
+    return f"source-{sha256}.py"
+
+
+def thread_in(fs: RealFs, name: str, threads: int, path: str) -> str | None:
+    """Return the id of the thread in a directory; None if there is none or, with a warning, if unreadable."""
+    try:
+        fd = fs.open_dir(name, threads)
+        try:
+            if not any(_is_numbered(entry, _CHECKPOINT) for entry in fs.listdir(fd)):
+                return None
+            data = fs.read_file(NOTE, fd)
+        finally:
+            fs.close(fd)
+        found = decode_note("thread", data, f"{path}/{NOTE}").get("thread", "")
+    except FileNotFoundError:
+        return None
+    except (OSError, StateError) as error:
+        _warn(f"{path} is left out: {error}")
+        return None
+    if directory_name(found) == name:
+        return found
+    _warn(f"{path} is left out: it is the directory of another thread")
+    return None
+
+
+class JournalFile:
+    """A journal that is open for appending.
+
+    Args:
+        files: the thread's directory.
+        seq: number of the checkpoint.
+        lines: how many lines the journal has.
+        length: how many bytes.
+    """
+
+    def __init__(self, files: ThreadFiles, seq: int, lines: int, length: int) -> None:
+        self.seq = seq
+        self._fs = files.fs
+        self._directory = files.fd
+        self._name = f"{seq:08d}{_JOURNAL}"
+        self._writer = JournalWriter(files.thread_id, seq)
+        # Lines and bytes that are acknowledged, in one attribute: a signal must not come between the two.
+        self._end = (lines, length)
+        self._is_listed = False
+        self._is_synced = False
+        self.is_broken = False
+        self._fd = self._fs.open_append(self._name, self._directory)
+
+    def append(self, writes: Sequence[PendingWrite], *, sync: bool) -> None:
+        """Add one line; nothing at all if this raises."""
+        lines, length = self._end
+        line = self._writer.line(lines + 1, writes)
+        _check_size(length + len(line), self._name)
+        try:
+            self._is_synced = False
+            if self._fs.write(self._fd, line) != len(line):
+                raise OSError(errno.ENOSPC, "No space left on device (only part of a record was written)")
+            if sync:
+                self._sync()
+            self._end = (lines + 1, length + len(line))
+        except BaseException as error:
+            self._undo()
+            if isinstance(error, OSError) and error.filename is None:
+                error.filename = self._name
+            raise
+
+    def sync(self) -> None:
+        """Wait until everything appended so far would survive a power cut."""
+        if not self._is_synced:
+            self._sync()
+
+    def close(self) -> None:
+        """Close the file."""
+        self._fs.close(self._fd)
+
+    def _sync(self) -> None:
+        try:
+            self._fs.sync(self._fd)
+            if not self._is_listed:
+                self._fs.sync_dir(self._directory)
+        except OSError:
+            # After a failed sync nobody knows what is on the disk; a second one would say that all is well.
+            self.is_broken = True
+            raise
+        self._is_listed = self._is_synced = True
+
+    def _undo(self) -> None:
+        try:
+            self._fs.truncate(self._fd, self._end[1])
+        except OSError:
+            self.is_broken = True
+
+
+def _check_size(size: int, name: str) -> None:
+    if size > MAX_BYTES:
+        raise OSError(errno.EFBIG, f"more than {MAX_BYTES >> 20} MB could not be read again", name)
+
+
+def _is_numbered(name: str, suffix: str) -> bool:
+    return name[8:] == suffix and name[:8].isascii() and name[:8].isdigit() and name[:8] != "00000000"
+
+
+def _warn(message: str) -> None:
+    import logging  # takes as long to import as everything here together
+
+    logging.getLogger("lgrun").warning("%s", message)

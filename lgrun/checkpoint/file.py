@@ -1,0 +1,261 @@
+"""Threads kept in a directory: `FileSaver`.
+
+What is acknowledged survives a power cut. See `_thread_files` for the files, `document` for what is in them,
+`_claim` for writing and `_lock` for who may.
+"""
+
+import os
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from lgrun._fs import RealFs
+from lgrun.checkpoint._claim import Disk, FileClaim, Place
+from lgrun.checkpoint._lock import LOCK, busy_message, is_alive, parse_holder, try_lock
+from lgrun.checkpoint._state_root import StateRoot, state_directory
+from lgrun.checkpoint._thread_files import ThreadFiles, directory_name, source_name, thread_in
+from lgrun.checkpoint.base import BaseCheckpointSaver, Saved
+from lgrun.errors import DamagedStateError, ThreadBusyError
+
+__all__ = ["FileClaim", "FileSaver", "state_directory"]
+
+_THREADS, _TRASH = "threads", "trash"
+_GRACE = 0.1
+
+
+class FileSaver(BaseCheckpointSaver):
+    """Keeps threads in a directory, for one writer per thread and any number of readers, across processes.
+
+    Args:
+        directory: the state directory; found by `state_directory()` if None. The first claim creates it.
+        fs: the disk.
+        origin: where the workflow's code is (ref, path, project_path, name, sha256); stored in every `input`
+            checkpoint that says nothing itself.
+        source: that code, kept once per version.
+        strict: refuse a journal whose last line is damaged instead of cutting the line off with a warning.
+        clock: seconds that only go forward, for waiting.
+        sleep: waits for so many seconds.
+    """
+
+    def __init__(
+        self,
+        directory: str | os.PathLike[str] | None = None,
+        *,
+        fs: RealFs | None = None,
+        origin: dict[str, Any] | None = None,
+        source: bytes | None = None,
+        strict: bool = False,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self.directory = os.path.realpath(state_directory() if directory is None else directory)
+        self.origin = origin
+        self.source = source
+        self._fs = fs or RealFs()
+        self._strict = strict
+        self._clock = clock
+        self._sleep = sleep
+        self._root = StateRoot(self._fs, self.directory)
+
+    def claim(self, thread_id: str, *, wait: float | None = 0.0) -> "FileClaim":
+        """Take the right to write to a thread; see `BaseCheckpointSaver.claim`.
+
+        Raises:
+            StateIOError: the disk refused.
+        """
+        place = self._lock(thread_id, wait)
+        try:
+            with Disk(place.files.path):
+                return FileClaim(place, self._root, origin=self.origin, source=self.source, strict=self._strict)
+        except BaseException:
+            place.leave()
+            raise
+
+    def load(self, thread_id: str, ref: int | str | None = None) -> Saved | None:
+        """Read a checkpoint with its journal; see `BaseCheckpointSaver.load`."""
+        with self._reading(thread_id) as files:
+            return files.again(lambda: files.load(ref)) if files else None
+
+    def history(self, thread_id: str, *, before: int | None = None) -> Iterator[Saved]:
+        """Read the checkpoints of a thread, newest first; see `BaseCheckpointSaver.history`."""
+        with self._reading(thread_id) as files:
+            if files is None:
+                return
+            for seq in reversed(files.again(files.numbers) or []):
+                found = files.saved_again(seq) if before is None or seq < before else None
+                if found is not None:
+                    yield found
+
+    def threads(self) -> Iterator[str]:
+        """Yield the ids of all threads. Of one whose name cannot be read there is a warning."""
+        with Disk(self.directory):
+            threads = self._open_threads(create=False)
+            if threads is None:
+                return
+            try:
+                for name in self._fs.listdir(threads):
+                    found = thread_in(self._fs, name, threads, f"{self.directory}/{_THREADS}/{name}")
+                    if found is not None:
+                        yield found
+            finally:
+                self._fs.close(threads)
+
+    def delete_thread(self, thread_id: str) -> None:
+        """Remove a thread; see `BaseCheckpointSaver.delete_thread`."""
+        with self._reading(thread_id, checked=False) as files:
+            if files is None:
+                return
+        place = self._lock(thread_id, 0.0)
+        try:
+            with Disk(self.directory):
+                self._discard(directory_name(thread_id), place.threads)
+        finally:
+            place.leave()
+
+    def holder(self, thread_id: str) -> dict[str, Any] | None:
+        """Say who runs a thread (pid, host, since, cmd), without taking its lock; None if nobody does."""
+        with self._reading(thread_id, checked=False) as files:
+            holder = _read_holder(files) if files else None
+        return holder if holder and is_alive(holder) else None
+
+    def read_source(self, thread_id: str, sha256: str) -> bytes | None:
+        """Return the workflow's source as it was when its hash was `sha256`; None if it was not kept.
+
+        Raises:
+            DamagedStateError: it was changed since.
+        """
+        with self._reading(thread_id) as files:
+            if files is None:
+                return None
+            try:
+                source = self._fs.read_file(source_name(sha256), files.fd)
+            except FileNotFoundError:
+                return None
+            import hashlib
+
+            if hashlib.sha256(source).hexdigest() != sha256:
+                raise DamagedStateError(f"{files.path}/{source_name(sha256)} is damaged")
+            return source
+
+    def _lock(self, thread_id: str, wait: float | None) -> "Place":
+        started = self._clock()
+        deadline = None if wait is None else started + wait
+        pause = 0.001
+        while True:
+            with Disk(f"{self.directory}/{_THREADS}"):
+                try:
+                    found = self._try_lock(thread_id)
+                except FileNotFoundError:
+                    continue  # it was deleted while we took the lock
+            if isinstance(found, Place):
+                return found
+            left = pause if deadline is None else deadline - self._clock()
+            if left <= 0 and (found is None or not is_alive(found)):
+                # Whoever has the lock says so only after it has read the thread.
+                left = started + _GRACE - self._clock()
+            if left <= 0:
+                raise ThreadBusyError(busy_message(thread_id, found), found)
+            self._sleep(min(pause, left))
+            pause = min(pause * 1.5, 0.05)
+
+    def _try_lock(self, thread_id: str) -> "Place | dict[str, Any] | None":
+        """Return the locked directory, or what is known of the holder."""
+        threads = self._open_threads(create=True)
+        assert threads is not None
+        name = directory_name(thread_id)
+        fd = None
+        try:
+            fd = self._open_thread(name, threads)
+            files = ThreadFiles(self._fs, fd, thread_id, f"{self.directory}/{_THREADS}/{name}")
+            with Disk(files.path, vanishing=True):
+                lock = try_lock(self._fs, name, threads, fd)
+            if lock is not None:
+                return Place(files, lock, threads, name)
+            holder = _read_holder(files)
+        except BaseException:
+            self._close(fd, threads)
+            raise
+        self._close(fd, threads)
+        return holder
+
+    def _open_thread(self, name: str, threads: int) -> int:
+        try:
+            return self._fs.open_dir(name, threads)
+        except FileNotFoundError:
+            try:
+                self._fs.mkdir(name, threads)
+            except FileExistsError:
+                pass
+            return self._fs.open_dir(name, threads)
+
+    def _open_threads(self, *, create: bool) -> int | None:
+        with Disk(self.directory):
+            root = self._root.open(create=create)
+            if root is None:
+                return None
+            try:
+                return self._fs.open_dir(_THREADS, root)
+            except FileNotFoundError:
+                if not create:
+                    return None
+                self._make(_THREADS, root)
+                return self._fs.open_dir(_THREADS, root)
+            finally:
+                self._fs.close(root)
+
+    def _make(self, name: str, root: int) -> None:
+        try:
+            self._fs.mkdir(name, root)
+        except FileExistsError:
+            return
+        self._fs.sync_dir(root)
+
+    @contextmanager
+    def _reading(self, thread_id: str, *, checked: bool = True) -> Iterator[ThreadFiles | None]:
+        """Open the directory of a thread that exists."""
+        name = directory_name(thread_id)
+        threads = fd = None
+        try:
+            with Disk(f"{self.directory}/{_THREADS}"):
+                threads = self._open_threads(create=False)
+                if threads is not None:
+                    try:
+                        fd = self._fs.open_dir(name, threads)
+                    except FileNotFoundError:
+                        pass
+            path = f"{self.directory}/{_THREADS}/{name}"
+            with Disk(path):
+                files = None if fd is None else ThreadFiles(self._fs, fd, thread_id, path)
+                yield files if files and (not checked or files.exists()) else None
+        finally:
+            self._close(fd, threads)
+
+    def _discard(self, name: str, threads: int) -> None:
+        root = self._root.open(create=True)
+        assert root is not None
+        trash = None
+        try:
+            self._make(_TRASH, root)
+            trash = self._fs.open_dir(_TRASH, root)
+            self._fs.rename(name, threads, os.urandom(8).hex(), trash)
+            self._fs.sync_dir(threads)
+            for leftover in self._fs.listdir(trash):
+                try:
+                    self._fs.remove_tree(leftover, trash)
+                except FileNotFoundError:
+                    pass  # another process removes it, too
+        finally:
+            self._close(trash, root)
+
+    def _close(self, *fds: int | None) -> None:
+        for fd in fds:
+            if fd is not None:
+                self._fs.close(fd)
+
+
+def _read_holder(files: ThreadFiles) -> dict[str, Any] | None:
+    try:
+        return parse_holder(files.fs.read_file(LOCK, files.fd, 4096))
+    except OSError:
+        return None
