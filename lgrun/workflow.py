@@ -155,7 +155,7 @@ class Workflow:
             wait: seconds to wait for a thread that another run holds; None waits for ever.
 
         Raises:
-            EmptyInputError, UnknownInterruptError, ThreadBusyError, StateError, ReplayMismatchError: from the iteration.
+            EmptyInputError, UnknownInterruptError, ReplayMismatchError, ThreadBusyError, StateError: while iterating.
         """
         return EventStream(
             lambda emit: self._run(config, durability, emit, on_change=on_change, by=by, wait=wait), input

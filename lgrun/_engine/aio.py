@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable, Generator
 from contextvars import copy_context
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 
 from lgrun._engine.context import current
 from lgrun._engine.flow import Flow, nested_flow, task_flow
@@ -40,7 +40,7 @@ class AsyncDriver:
     def __init__(self, run: Run) -> None:
         self.run = run
         self.loop = asyncio.get_running_loop()
-        self.running: set[Any] = set()
+        self.running: set[asyncio.Task[Any] | TaskFuture[Any]] = set()
         self.sync = SyncDriver(run, self)
         self._flushing = asyncio.Lock()
 
@@ -138,14 +138,14 @@ class AsyncDriver:
         if cancelled is not None:
             raise cancelled
 
-    def _over(self, call: Any, cancel: bool) -> "asyncio.Future[Any]":
-        if isinstance(call, asyncio.Task):
-            if cancel:
-                call.cancel()
-            return cast("asyncio.Future[Any]", call)
-        waiter = asyncio.ensure_future(asyncio.wrap_future(call))
-        waiter.add_done_callback(_retrieve)
-        return waiter
+    def _over(self, call: "asyncio.Task[Any] | TaskFuture[Any]", cancel: bool) -> "asyncio.Future[Any]":
+        if isinstance(call, TaskFuture):
+            waiter = asyncio.ensure_future(asyncio.wrap_future(call))
+            waiter.add_done_callback(_retrieve)
+            return waiter
+        if cancel:
+            call.cancel()
+        return call
 
     # --- calls from user code ---
 
@@ -156,8 +156,19 @@ class AsyncDriver:
         if not function.is_async:
             return self.sync.submit(frame, function, args, kwargs)
         plan = self.run.plan(frame, strand(frame), function, args, kwargs)
-        work = _known(plan.value) if isinstance(plan, Known) else self._task(task_flow(self.run, plan))
+        work = _known(plan.value) if isinstance(plan, Known) else self._listed(task_flow(self.run, plan))
         return asyncio.run_coroutine_threadsafe(work, self.loop)
+
+    async def _listed(self, flow: Flow) -> Any:
+        task = asyncio.current_task()
+        assert task is not None
+        self._list(task)
+        return await self._task(flow)
+
+    def _list(self, task: "asyncio.Task[Any]") -> None:
+        self.running.add(task)
+        task.add_done_callback(self.running.discard)
+        task.add_done_callback(_retrieve)
 
     def _call_on_loop(
         self, frame: Frame, function: Function, args: tuple[Any, ...], kwargs: dict[str, Any]
@@ -168,9 +179,7 @@ class AsyncDriver:
             known.set_result(plan.value)
             return known
         task = self.loop.create_task(self._task(task_flow(self.run, plan)), name=function.name)
-        self.running.add(task)
-        task.add_done_callback(self.running.discard)
-        task.add_done_callback(_retrieve)
+        self._list(task)
         return task
 
     async def _task(self, flow: Flow) -> Any:

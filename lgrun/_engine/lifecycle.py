@@ -170,9 +170,7 @@ def _follow(run: Run, checkpoint: Checkpoint, writes: Sequence[PendingWrite]) ->
     run.seed = checkpoint.id
     run.calls = replay.Calls(writes)
     run.questions = replay.Questions(writes, checkpoint.questions)
-    run.journal = Journal(
-        run.claim, checkpoint.seq, run.settings.durability, shared=run.saver.blocking
-    )
+    run.journal = Journal(run.claim, checkpoint.seq, run.settings.durability, shared=run.saver.blocking)
 
 
 def _continue(run: Run, start: replay.Continue, current: Any) -> Generator[Instruction, Any, _Opened]:

@@ -303,9 +303,7 @@ def _tag(cls: type) -> str:
 
 
 _registry: dict[str, type] = {
-    _tag(cls): cls
-    for cls in vars(builtins).values()
-    if isinstance(cls, type) and issubclass(cls, BaseException)
+    _tag(cls): cls for cls in vars(builtins).values() if isinstance(cls, type) and issubclass(cls, BaseException)
 }
 
 
@@ -332,9 +330,7 @@ def register(*classes: type) -> None:
     waiting = list(classes)
     for cls in classes:
         if family_of(cls) is None:
-            raise TypeError(
-                f"{_full_name(cls)} is no dataclass, Enum, NamedTuple, pydantic model or exception"
-            )
+            raise TypeError(f"{_full_name(cls)} is no dataclass, Enum, NamedTuple, pydantic model or exception")
     while waiting:
         cls = waiting.pop()
         if _registry.get(_tag(cls)) is not cls:

@@ -356,14 +356,11 @@ def _builder(tag: str) -> tuple[Callable[[Any, Any], Any], Any]:
         return found
     module, colon, name = tag[:500].partition(":")
     if not colon:
-        raise DamagedStateError(
-            f"a stored value has an unknown tag, {tag[:200]!r}; a newer lgrun may know it"
-        )
+        raise DamagedStateError(f"a stored value has an unknown tag, {tag[:200]!r}; a newer lgrun may know it")
     cls = _classes.find(tag)
     family = cls and _classes.family_of(cls)
     if not family:
         raise DamagedStateError(
-            f"class {module}.{name} is not known to this process: "
-            "import it in the workflow file, or register it"
+            f"class {module}.{name} is not known to this process: import it in the workflow file, or register it"
         )
     return family.build, cls

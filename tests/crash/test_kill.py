@@ -17,7 +17,7 @@ import pytest
 LGRUN = str(Path(sys.executable).with_name("lgrun"))
 NAMES = ["a", "b", "c", "d", "e", "f"]
 
-SEQUENTIAL = '''
+SEQUENTIAL = """
 import os, time
 from lgrun.func import entrypoint, task
 
@@ -40,9 +40,9 @@ def flow(x: int):
     for run in STEPS:
         x = run(x).result()
     return x
-'''
+"""
 
-CHAINS = '''
+CHAINS = """
 import asyncio, random
 from lgrun.func import entrypoint, task
 from lgrun.checkpoint.file import FileSaver
@@ -77,7 +77,7 @@ async def main(value):
 
 import sys
 asyncio.run(main(int(sys.argv[1]) if sys.argv[1:] else None))
-'''
+"""
 
 
 @pytest.fixture

@@ -1,7 +1,6 @@
 """Savers for every test, and workflows run in either style."""
 
 import asyncio
-from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -42,10 +41,6 @@ class Style:
 
 
 @pytest.fixture(params=["sync", "async"])
-def style(request: pytest.FixtureRequest) -> Iterator[Style]:
+def style(request: pytest.FixtureRequest) -> Style:
     """Both ways of running."""
-    yield Style(request.param == "async")
-
-
-Log = list[str]
-Invoke = Callable[..., Any]
+    return Style(request.param == "async")

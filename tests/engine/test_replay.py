@@ -244,9 +244,9 @@ def test_where_a_run_starts() -> None:
 
 def test_nothing_to_start_with() -> None:
     """None and an answer need a thread."""
-    for input in (None, Command(resume=1)):
+    for nothing in (None, Command(resume=1)):
         with pytest.raises(EmptyInputError):
-            decide_start(None, input)
+            decide_start(None, nothing)
 
 
 def test_answers_by_id() -> None:

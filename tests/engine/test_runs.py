@@ -21,12 +21,10 @@ from lgrun.errors import (
     NotSerializableError,
     ReplayMismatchError,
     SwallowedInterruptError,
-    ThreadBusyError,
     UnknownInterruptError,
 )
 from lgrun.func import entrypoint, task
 from lgrun.types import Command, RetryPolicy, interrupt
-
 from tests.engine.conftest import THREAD, Style
 
 FAST = RetryPolicy(initial_interval=0, jitter=False, retry_on=Exception)
@@ -196,7 +194,7 @@ def test_a_swallowed_question_fails_the_run(saver: BaseCheckpointSaver, style: S
     def flow(x: int) -> str:
         try:
             interrupt("ok?")
-        except BaseException:  # noqa: BLE001
+        except BaseException:
             pass
         return "done"
 
@@ -820,3 +818,28 @@ def test_a_task_costs_no_thread_when_it_is_awaited_at_once() -> None:
     flow.invoke(1)
 
     assert where.count(threading.get_ident()) > 100
+
+
+def test_configurable_values_are_not_stored(tmp_path: Path) -> None:
+    """They hold keys and tokens; the user's own metadata is stored."""
+
+    @entrypoint(checkpointer=FileSaver(tmp_path / "s"))
+    def flow(x: int) -> int:
+        return double(x).result()
+
+    flow.invoke(1, {"configurable": {"thread_id": "t", "key": "canary"}, "metadata": {"note": "kept"}})
+
+    text = "".join(path.read_text() for path in (tmp_path / "s").rglob("*.json*"))
+    assert "canary" not in text
+    assert "kept" in text
+
+
+def test_a_workflow_has_its_functions_name() -> None:
+    """And shows it."""
+
+    @entrypoint()
+    def flow(x: int) -> int:
+        """Do a thing."""
+        return x
+
+    assert (flow.name, flow.doc, repr(flow)) == ("flow", "Do a thing.", "<workflow 'flow'>")

@@ -149,9 +149,7 @@ def same(a: Any, b: Any) -> bool:
         return len(a) == len(b) and all(any(same(x, y) for y in b) for x in a)
     if isinstance(a, BaseException):
         left, right = ({k: v for k, v in vars(x).items() if k != "lock"} for x in (a, b))
-        return (
-            same(a.args, b.args) and same(left, right) and same(a.__cause__, b.__cause__) and str(a) == str(b)
-        )
+        return same(a.args, b.args) and same(left, right) and same(a.__cause__, b.__cause__) and str(a) == str(b)
     if isinstance(a, dt.datetime | dt.time):
         return a == b and a.fold == b.fold and repr(a) == repr(b)
     if isinstance(a, pydantic.BaseModel):
@@ -539,15 +537,9 @@ MALFORMED: list[Any] = [
         and not (tag == "tuple" and isinstance(body, list))
         and not (tag in ("set", "frozenset") and body in ([None], [1, "a"]))
     ),
-    *(
-        {"$lgrun": "int", "v": body}
-        for body in ("12", "0x", "0x1_0", " 0x1", "0x1\n", "--0x1", "0x" + "f" * 1_000_010)
-    ),
+    *({"$lgrun": "int", "v": body} for body in ("12", "0x", "0x1_0", " 0x1", "0x1\n", "--0x1", "0x" + "f" * 1_000_010)),
     *({"$lgrun": "float", "v": body} for body in ("1.0", "infinity", "NAN")),
-    *(
-        {"$lgrun": "zoneinfo", "v": body}
-        for body in ("../../etc/passwd", "/etc/passwd", "No/Where", "", "Europe")
-    ),
+    *({"$lgrun": "zoneinfo", "v": body} for body in ("../../etc/passwd", "/etc/passwd", "No/Where", "", "Europe")),
     *({"$lgrun": "regex", "v": body} for body in (["a", 128], ["(", 0], [1, 0], ["a", "b"], ["a", 1 << 40])),
     *({"$lgrun": "set", "v": body} for body in ([1, 1], [[1]], [{}])),
     *({"$lgrun": "dict", "v": body} for body in ([[1, 2], [1, 3]], [[[], 1]], ["ab"], [[1]])),
