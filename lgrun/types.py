@@ -12,18 +12,21 @@ from lgrun._engine.context import require_frame
 __all__ = [
     "Command",
     "Durability",
+    "GraphOutput",
     "Interrupt",
     "PregelTask",
     "RetryPolicy",
     "StateSnapshot",
+    "StateUpdate",
     "StreamMode",
     "StreamWriter",
     "default_retry_on",
     "interrupt",
 ]
 
-StreamMode: TypeAlias = Literal["values", "updates", "custom"]
-"""What a stream yields: the state after each step, each step's result, or what the workflow writes itself."""
+StreamMode: TypeAlias = Literal["values", "updates", "custom", "tasks", "checkpoints", "debug"]
+"""What a stream yields: the state after each step; each step's result; what the workflow writes itself; starts and ends
+of steps; checkpoints; or the last two with their step and time."""
 
 Durability: TypeAlias = Literal["sync", "async", "exit"]
 """When results reach the disk: before the workflow goes on, soon after, or when the run stops."""
@@ -62,6 +65,27 @@ class Command:
     update: Any = None
     resume: Any = None
     goto: Any = ()
+
+
+@dataclass(frozen=True, slots=True)
+class GraphOutput:
+    """What `invoke(version="v2")` returns.
+
+    Args:
+        value: what the workflow returned; {} when it waits.
+        interrupts: the questions it waits with.
+    """
+
+    value: Any
+    interrupts: tuple[Interrupt, ...] = ()
+
+
+class StateUpdate(NamedTuple):
+    """One write of `bulk_update_state`: `values` as if the step `as_node` had returned them."""
+
+    values: Any
+    as_node: str | None = None
+    task_id: str | None = None
 
 
 class PregelTask(NamedTuple):

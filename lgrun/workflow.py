@@ -4,28 +4,27 @@ import inspect
 import os
 import random
 import time
-from collections.abc import AsyncIterator, Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextvars import copy_context
 from datetime import UTC, datetime
-from queue import SimpleQueue
-from typing import Any
+from functools import partial
+from typing import Any, Self, Unpack
 
 from lgrun._engine import snapshot
 from lgrun._engine.context import current
 from lgrun._engine.events import Event, RunEnded
 from lgrun._engine.frame import Frame
-from lgrun._engine.lifecycle import run_flow
-from lgrun._engine.program import Program
-from lgrun._engine.project import Projector
-from lgrun._engine.run import OnChange, Run, Settings, World
+from lgrun._engine.lifecycle import run_flow, update_flow
+from lgrun._engine.program import Output, Program
+from lgrun._engine.request import Config, Request, RunOptions, merged, outcome
+from lgrun._engine.run import OnChange, Run, World
+from lgrun._engine.stream import EventStream
 from lgrun._engine.sync import SyncDriver
-from lgrun.checkpoint.base import BaseCheckpointSaver, Saved
-from lgrun.constants import INTERRUPT
-from lgrun.types import Durability, RetryPolicy, StateSnapshot, StreamMode
+from lgrun.checkpoint.base import BaseCheckpointSaver
+from lgrun.errors import InvalidUpdateError
+from lgrun.types import RetryPolicy, StateSnapshot, StateUpdate, StreamMode
 
-__all__ = ["EventStream", "Workflow"]
-
-Config = Mapping[str, Any]
+__all__ = ["Config", "EventStream", "RunOptions", "Workflow"]
 
 
 def _now() -> str:
@@ -42,6 +41,7 @@ class Workflow:
     Attributes:
         name: the function's name.
         checkpointer: where its threads are saved, or None.
+        config: laid under the configuration of every call; see `with_config`.
         doc: the function's docstring, or None.
         input_annotation: annotation of the input parameter, `inspect.Parameter.empty` without one.
         input_default: its default, `inspect.Parameter.empty` without one.
@@ -63,6 +63,7 @@ class Workflow:
             )
         self.name = program.name
         self.checkpointer = checkpointer
+        self.config: dict[str, Any] = {}
         self.doc = inspect.getdoc(source)
         first = next(iter(inspect.signature(source).parameters.values()))
         self.input_annotation = first.annotation
@@ -75,23 +76,27 @@ class Workflow:
     def __repr__(self) -> str:
         return f"<workflow {self.name!r}>"
 
+    def with_config(self, config: Config | None = None, **values: Any) -> Self:
+        """Return the same workflow with a configuration of its own, over which that of each call is laid.
+
+        Args:
+            config, values: as for `invoke`; tags add up, `metadata` and `configurable` are overridden by key.
+        """
+        copy = object.__new__(type(self))
+        copy.__dict__.update(self.__dict__)
+        copy.config = merged(self.config, {**(config or {}), **values})
+        return copy
+
     # --- running ---
 
-    def invoke(
-        self,
-        input: Any,
-        config: Config | None = None,
-        *,
-        stream_mode: StreamMode | Sequence[StreamMode] = "values",
-        durability: Durability | None = None,
-    ) -> Any:
+    def invoke(self, input: Any, config: Config | None = None, **options: Unpack[RunOptions]) -> Any:
         """Run the workflow and return what it returns.
 
         Args:
             input: the workflow's input; `Command(resume=...)` to answer its question; None to go on after an error.
-            config: `{"configurable": {"thread_id": ...}}` names the thread; needed with a checkpointer.
-            stream_mode: anything but `values` returns the list of that stream's chunks instead.
-            durability: when results reach the disk; default `sync`.
+            config: `{"configurable": {"thread_id": ...}}` names the thread, which is needed with a checkpointer;
+                `checkpoint_id` beside it goes back to one of its checkpoints.
+            options: see RunOptions.
 
         Returns:
             What the function returns, or `{"__interrupt__": [Interrupt, ...]}` if it waits for an answer.
@@ -103,53 +108,43 @@ class Workflow:
             StateError: what is saved of the thread cannot be used.
         """
         outer = _outer(config)
+        request = self._request(config, options, "values", outer)
         if outer is not None:
-            return outer.driver.for_sync().nested(outer, self._function(), self._program, input)
-        chunks: list[Any] = []
-        emit = None if stream_mode == "values" else _collector(stream_mode, chunks)
-        run = self._run(config, durability, emit)
-        ended = copy_context().run(SyncDriver(run).drive, run_flow(run, input))
-        value = _value(ended)
-        return value if emit is None else chunks
+            return request.nested_result(self._nested(outer, request, input))
+        run = self._run(request, None if request.silent else request.collect)
+        return request.result(copy_context().run(SyncDriver(run).drive, run_flow(run, input)))
 
-    def stream(
-        self,
-        input: Any,
-        config: Config | None = None,
-        *,
-        stream_mode: StreamMode | Sequence[StreamMode] | None = None,
-        durability: Durability | None = None,
-    ) -> Iterator[Any]:
-        """Run the workflow and yield what happens; see `invoke` for arguments and errors.
-
-        Args:
-            stream_mode: `updates` (default): `{name: result}` of each task and of the workflow; `values`: the thread's
-                value; `custom`: what the workflow writes. Several give (mode, chunk) pairs.
-        """
-        projector = Projector(stream_mode or "updates")
-        events = self.events(input, config, durability=durability)
+    def stream(self, input: Any, config: Config | None = None, **options: Unpack[RunOptions]) -> Iterator[Any]:
+        """Run the workflow and yield what happens; see `invoke` for the arguments and the errors."""
+        outer = _outer(config)
+        request = self._request(config, options, _default_mode(config, outer), outer)
+        if outer is not None:
+            self._nested(outer, request, input)
+            yield from request.chunks
+            return
+        events = EventStream(partial(self._run, request), input)
         try:
             for event in events:
-                yield from projector.chunks(event)
+                yield from request.feed(event)
         finally:
             events.close()
         if events.ended is not None:
-            _value(events.ended)
+            outcome(events.ended)
 
     def events(
         self,
         input: Any,
         config: Config | None = None,
         *,
-        durability: Durability | None = None,
         on_change: OnChange = "library",
         by: str | None = None,
         wait: float | None = 0.0,
-    ) -> "EventStream":
+        **options: Unpack[RunOptions],
+    ) -> EventStream:
         """Run the workflow on another thread and iterate over its events; the last one says how it ended.
 
         Args:
-            input, config, durability: as for `invoke`.
+            input, config, options: as for `invoke`.
             on_change: what to do when the code makes another call than the one recorded.
             by: who answers, for the history.
             wait: seconds to wait for a thread that another run holds; None waits for ever.
@@ -157,109 +152,128 @@ class Workflow:
         Raises:
             EmptyInputError, UnknownInterruptError, ReplayMismatchError, ThreadBusyError, StateError: while iterating.
         """
-        return EventStream(
-            lambda emit: self._run(config, durability, emit, on_change=on_change, by=by, wait=wait), input
-        )
+        request = self._request(config, options, "updates", None)
+        start = partial(self._run, request, on_change=on_change, by=by, wait=wait)
+        return EventStream(start, input)
 
-    async def ainvoke(
+    def batch(
         self,
-        input: Any,
-        config: Config | None = None,
+        inputs: Sequence[Any],
+        config: Config | Sequence[Config] | None = None,
         *,
-        stream_mode: StreamMode | Sequence[StreamMode] = "values",
-        durability: Durability | None = None,
-    ) -> Any:
+        return_exceptions: bool = False,
+        **options: Unpack[RunOptions],
+    ) -> list[Any]:
+        """Run the workflow on several inputs at the same time; return the results in their order.
+
+        Args:
+            inputs: one per run.
+            config: one for all runs, or one for each; `max_concurrency` limits how many run at a time.
+            return_exceptions: put errors into the list instead of raising the first one.
+            options: as for `invoke`.
+        """
+        from concurrent.futures import ThreadPoolExecutor
+
+        configs = _each(config, len(inputs))
+        with ThreadPoolExecutor(_at_a_time(configs)) as pool:
+            runs = [
+                pool.submit(copy_context().run, partial(self.invoke, value, own, **options))
+                for value, own in zip(inputs, configs, strict=True)
+            ]
+        return [(return_exceptions and run.exception()) or run.result() for run in runs]
+
+    async def ainvoke(self, input: Any, config: Config | None = None, **options: Unpack[RunOptions]) -> Any:
         """Run the workflow on the running event loop; see `invoke`."""
         outer = _outer(config)
+        request = self._request(config, options, "values", outer)
         if outer is not None:
-            return await outer.driver.nested(outer, self._function(), self._program, input)
-        chunks: list[Any] = []
-        emit = None if stream_mode == "values" else _collector(stream_mode, chunks)
-        value = _value(await self._adrive(input, config, durability, emit))
-        return value if emit is None else chunks
+            return request.nested_result(await self._anested(outer, request, input))
+        return request.result(await self._adrive(input, request, None if request.silent else request.collect))
 
     async def astream(
-        self,
-        input: Any,
-        config: Config | None = None,
-        *,
-        stream_mode: StreamMode | Sequence[StreamMode] | None = None,
-        durability: Durability | None = None,
+        self, input: Any, config: Config | None = None, **options: Unpack[RunOptions]
     ) -> AsyncIterator[Any]:
         """Run the workflow on the running event loop and yield what happens; see `stream`."""
+        from lgrun._engine.aio import events_of
+
+        outer = _outer(config)
+        request = self._request(config, options, _default_mode(config, outer), outer)
+        if outer is not None:
+            await self._anested(outer, request, input)
+            for chunk in request.chunks:
+                yield chunk
+            return
+        events = events_of(partial(self._adrive, input, request))
+        try:
+            async for event in events:
+                for chunk in request.feed(event):
+                    yield chunk
+                if isinstance(event, RunEnded):
+                    outcome(event)
+        finally:
+            await events.aclose()
+
+    async def abatch(
+        self,
+        inputs: Sequence[Any],
+        config: Config | Sequence[Config] | None = None,
+        *,
+        return_exceptions: bool = False,
+        **options: Unpack[RunOptions],
+    ) -> list[Any]:
+        """Run the workflow on several inputs at the same time; see `batch`."""
         import asyncio
 
-        loop = asyncio.get_running_loop()
-        queue: asyncio.Queue[Event | None] = asyncio.Queue()
+        configs = _each(config, len(inputs))
+        limit = asyncio.Semaphore(_at_a_time(configs))
 
-        def emit(event: Event | None) -> None:
-            if asyncio._get_running_loop() is loop:
-                queue.put_nowait(event)
-            else:
-                loop.call_soon_threadsafe(queue.put_nowait, event)
+        async def one(value: Any, own: Config | None) -> Any:
+            async with limit:
+                return await self.ainvoke(value, own, **options)
 
-        projector = Projector(stream_mode or "updates")
-        work = asyncio.ensure_future(self._adrive(input, config, durability, emit))
-        work.add_done_callback(lambda _: emit(None))
-        try:
-            while (event := await queue.get()) is not None:
-                for chunk in projector.chunks(event):
-                    yield chunk
-            _value(await work)
-        finally:
-            if not work.done():
-                work.cancel()
-                await asyncio.wait([work])
+        runs = [one(value, own) for value, own in zip(inputs, configs, strict=True)]
+        return list(await asyncio.gather(*runs, return_exceptions=return_exceptions))
 
-    async def _adrive(
-        self,
-        input: Any,
-        config: Config | None,
-        durability: Durability | None,
-        emit: Callable[[Event], None] | None,
-    ) -> RunEnded:
-        from lgrun._engine.aio import AsyncDriver
-
-        run = self._run(config, durability, emit, is_async=True)
-        return await AsyncDriver(run).drive(run_flow(run, input))
+    def _request(self, config: Config | None, options: RunOptions, default: StreamMode, outer: Frame | None) -> Request:
+        root = () if outer is None else outer.inner_ns
+        whole = merged(self.config, config)
+        return Request(self.name, whole, options, default=default, root=root, now=_now)
 
     def _run(
-        self,
-        config: Config | None,
-        durability: Durability | None,
-        emit: Callable[[Event], None] | None,
-        *,
-        is_async: bool = False,
-        **settings: Any,
+        self, request: Request, emit: Callable[[Event], None] | None, *, is_async: bool = False, **settings: Any
     ) -> Run:
         if self._is_async and not is_async:
             raise TypeError(f"No synchronous function provided to {self.name!r}: it is async; use ainvoke or astream")
-        read = _config(config)
-        thread = _thread_id(config) if self.checkpointer is not None else ""
-        asked = Settings(thread=thread, config=read, durability=durability or "sync", retry=self._retry, **settings)
+        asked = request.settings(saved=self.checkpointer is not None, retry=self._retry)._replace(**settings)
         return Run(self._program, self.checkpointer, asked, _world(), emit)
+
+    async def _adrive(self, input: Any, request: Request, emit: Callable[[Event], None] | None) -> RunEnded:
+        from lgrun._engine.aio import AsyncDriver
+
+        run = self._run(request, emit, is_async=True)
+        return await AsyncDriver(run).drive(run_flow(run, input))
+
+    def _nested(self, outer: Frame, request: Request, input: Any) -> Any:
+        with outer.run.listen(outer.inner_ns, None if request.silent else request.collect):
+            return outer.driver.for_sync().nested(outer, self._function(), self._program, input)
+
+    async def _anested(self, outer: Frame, request: Request, input: Any) -> Any:
+        with outer.run.listen(outer.inner_ns, None if request.silent else request.collect):
+            return await outer.driver.nested(outer, self._function(), self._program, input)
 
     def _function(self) -> Any:
         (call,) = self._program.next_calls(self._program.begin(None, None))
         return call.function
 
-    # --- looking ---
+    # --- looking and writing by hand ---
 
-    def get_state(self, config: Config) -> StateSnapshot:
+    def get_state(self, config: Config, *, subgraphs: bool = False) -> StateSnapshot:
         """Return the thread as it stands, or as it stood at `configurable.checkpoint_id`.
 
         Raises:
             ValueError: the workflow has no checkpointer, or `config` names no thread.
         """
-        saver, thread = self._saver(), _thread_id(config)
-        wanted = config["configurable"].get("checkpoint_id")
-        saved = saver.load(thread, wanted)
-        if saved is None:
-            return snapshot.empty(dict(config))
-        after = saver.load(thread, saved.checkpoint.seq + 1) if wanted else None
-        if after is not None and after.checkpoint.parent != saved.checkpoint.seq:
-            after = None
-        return self._snapshot(saver, saved, after)
+        return snapshot.state(self._saver(), merged(self.config, config))
 
     def get_state_history(
         self,
@@ -280,108 +294,77 @@ class Workflow:
         Raises:
             ValueError: the workflow has no checkpointer, or `config` names no thread.
         """
-        saver, thread = self._saver(), _thread_id(config)
-        end = None
-        if before is not None:
-            mark = saver.load(thread, before["configurable"]["checkpoint_id"])
-            end = None if mark is None else mark.checkpoint.seq
-        found = 0
-        completed: dict[int, Saved] = {}
-        for saved in saver.history(thread, before=end):
-            point = saved.checkpoint
-            if point.kind == "end" and point.parent is not None:
-                completed[point.parent] = saved
-            after = completed.pop(point.seq, None)
-            if filter and not filter.items() <= snapshot.metadata(point).items():
-                continue
-            if limit is not None and found >= limit:
-                return
-            found += 1
-            yield self._snapshot(saver, saved, after)
+        yield from snapshot.history(self._saver(), merged(self.config, config), filter, before, limit)
 
-    async def aget_state(self, config: Config) -> StateSnapshot:
+    def update_state(self, config: Config, values: Any, as_node: str | None = None) -> dict[str, Any]:
+        """Write a result by hand, as if the workflow had returned it; a paused run is thereby finished.
+
+        Args:
+            config: names the thread, and the checkpoint to go on from if it is not the latest.
+            values: the result; `entrypoint.final` gives one value to show and another one for the next run.
+            as_node: the workflow's name, or None.
+
+        Returns:
+            The configuration that names the new checkpoint.
+
+        Raises:
+            InvalidUpdateError: the workflow has no step `as_node`.
+            ValueError: the workflow has no checkpointer, or `config` names no thread.
+        """
+        saver = self._saver()
+        if as_node not in (None, self.name):
+            raise InvalidUpdateError(f"Node {as_node} does not exist; {self.name!r} has one step, itself")
+        request = self._request(config, {}, "values", None)
+        run = Run(self._program, saver, request.settings(saved=True, retry=()), _world())
+        state = self._program.apply(self._program.begin(None, None), [values])
+        output: Output = self._program.output(state)
+        new = SyncDriver(run).drive(update_flow(run, output))
+        return {"configurable": {"thread_id": run.settings.thread, "checkpoint_ns": "", "checkpoint_id": new}}
+
+    def bulk_update_state(self, config: Config, supersteps: Sequence[Sequence[StateUpdate]]) -> dict[str, Any]:
+        """Write several results by hand, one checkpoint for each of `supersteps`; see `update_state`.
+
+        Raises:
+            ValueError: there is nothing to write.
+            InvalidUpdateError: a superstep has more than one update; a functional workflow has one step.
+        """
+        if not supersteps or not all(supersteps):
+            raise ValueError("No updates provided: every superstep needs one")
+        written: dict[str, Any] = dict(config)
+        for updates in supersteps:
+            if len(updates) > 1:
+                raise InvalidUpdateError(f"{self.name!r} has one step, so a superstep takes one update")
+            update = StateUpdate(*updates[0])
+            written = self.update_state(written, update.values, update.as_node)
+        return written
+
+    async def aget_state(self, config: Config, *, subgraphs: bool = False) -> StateSnapshot:
         """Return the thread as it stands; see `get_state`."""
-        import asyncio
-
-        return await asyncio.to_thread(self.get_state, config)
+        return await _in_thread(self.get_state, config, subgraphs=subgraphs)  # type: ignore[no-any-return]
 
     async def aget_state_history(self, config: Config, **options: Any) -> AsyncIterator[StateSnapshot]:
         """Yield the thread's checkpoints, newest first; see `get_state_history`."""
-        import asyncio
-
-        for state in await asyncio.to_thread(lambda: list(self.get_state_history(config, **options))):
+        for state in await _in_thread(lambda: list(self.get_state_history(config, **options))):
             yield state
+
+    async def aupdate_state(self, config: Config, values: Any, as_node: str | None = None) -> dict[str, Any]:
+        """Write a result by hand; see `update_state`."""
+        return await _in_thread(self.update_state, config, values, as_node)  # type: ignore[no-any-return]
+
+    async def abulk_update_state(self, config: Config, supersteps: Sequence[Sequence[StateUpdate]]) -> dict[str, Any]:
+        """Write several results by hand; see `bulk_update_state`."""
+        return await _in_thread(self.bulk_update_state, config, supersteps)  # type: ignore[no-any-return]
 
     def _saver(self) -> BaseCheckpointSaver:
         if self.checkpointer is None:
             raise ValueError(f"No checkpointer set: {self.name!r} saves nothing")
         return self.checkpointer
 
-    @staticmethod
-    def _snapshot(saver: BaseCheckpointSaver, saved: Saved, after: Saved | None) -> StateSnapshot:
-        point = saved.checkpoint
-        before = None if point.previous is None else saver.load(point.thread, point.previous)
-        parent = None if point.parent is None else saver.load(point.thread, point.parent)
-        return snapshot.snapshot(saved, before, after, None if parent is None else parent.checkpoint.id)
 
+async def _in_thread(function: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
+    import asyncio
 
-class EventStream:
-    """The events of a run, as they happen. The workflow's code runs on a thread of its own.
-
-    Attributes:
-        ended: the last event, once it has happened.
-    """
-
-    def __init__(self, start: Callable[[Callable[[Event], None]], Run], input: Any) -> None:
-        self.ended: RunEnded | None = None
-        self._queue: SimpleQueue[Event | None] = SimpleQueue()
-        self._start = start
-        self._input = input
-        self._run: Run | None = None
-        self._failure: BaseException | None = None
-        self._events = self._iterate()
-
-    def __iter__(self) -> Iterator[Event]:
-        return self._events
-
-    def __next__(self) -> Event:
-        return next(self._events)
-
-    def cancel(self, by: str) -> None:
-        """Stop the run in good order: what runs may finish and is saved, nothing more starts.
-
-        Args:
-            by: who asked, for the history.
-        """
-        if self._run is not None:
-            self._run.cancel(by)
-
-    def close(self) -> None:
-        """Wait for the run to end; its events are lost, its results are not."""
-        self._events.close()
-
-    def _iterate(self) -> Generator[Event, None, None]:
-        import threading
-
-        self._run = run = self._start(self._queue.put)
-        context = copy_context()
-        thread = threading.Thread(target=context.run, args=(self._work, run), name="lgrun-run", daemon=True)
-        thread.start()
-        try:
-            while (event := self._queue.get()) is not None:
-                yield event
-        finally:
-            thread.join()
-        if self._failure is not None:
-            raise self._failure
-
-    def _work(self, run: Run) -> None:
-        try:
-            self.ended = SyncDriver(run).drive(run_flow(run, self._input))
-        except BaseException as error:
-            self._failure = error
-        finally:
-            self._queue.put(None)
+    return await asyncio.to_thread(function, *arguments, **options)
 
 
 def _outer(config: Config | None) -> Frame | None:
@@ -394,39 +377,19 @@ def _outer(config: Config | None) -> Frame | None:
     return frame if wanted is None or wanted == own else None
 
 
-def _collector(stream_mode: str | Sequence[str], chunks: list[Any]) -> Callable[[Event], None]:
-    projector = Projector(stream_mode)
-    return lambda event: chunks.extend(projector.chunks(event))
+def _each(config: Config | Sequence[Config] | None, count: int) -> list[Config | None]:
+    if isinstance(config, Mapping) or config is None:
+        return [config] * count
+    if len(config) != count:
+        raise ValueError(f"{count} inputs need one config or {count}, not {len(config)}")
+    return list(config)
 
 
-def _value(ended: RunEnded) -> Any:
-    """Return what a run came to, as `invoke` does."""
-    if ended.status == "waiting":
-        return {INTERRUPT: list(ended.surfaced)}
-    if ended.status == "stopped":
-        import asyncio
-
-        raise asyncio.CancelledError
-    if ended.error is not None:
-        raise ended.error
-    return ended.value
+def _at_a_time(configs: Sequence[Config | None]) -> int:
+    limit: int | None = (configs[0] or {}).get("max_concurrency") if configs else None
+    return limit or max(1, len(configs))
 
 
-def _config(config: Config | None) -> dict[str, Any]:
-    read = dict(config or {})
-    read["configurable"] = dict(read.get("configurable") or {})
-    read["metadata"] = dict(read.get("metadata") or {})
-    limit = read.get("recursion_limit")
-    if limit is not None and limit < 1:
-        raise ValueError("recursion_limit must be at least 1")
-    return read
-
-
-def _thread_id(config: Config | None) -> str:
-    configurable = (config or {}).get("configurable") or {}
-    if "thread_id" not in configurable:
-        raise ValueError(
-            "Checkpointer requires one or more of the following 'configurable' keys: thread_id, "
-            'checkpoint_ns, checkpoint_id; pass config={"configurable": {"thread_id": "..."}}'
-        )
-    return str(configurable["thread_id"])
+def _default_mode(config: Config | None, outer: Frame | None) -> StreamMode:
+    """A stream yields updates; one inside a workflow that is given its configuration yields values, as in LangGraph."""
+    return "values" if outer is not None and config is not None else "updates"

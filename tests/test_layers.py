@@ -47,6 +47,8 @@ LAYERS = [
         "_engine.sync",
         "_engine.aio",
         "_engine.snapshot",
+        "_engine.request",
+        "_engine.stream",
     },
     {"workflow"},
     {"func"},

@@ -1,11 +1,12 @@
 """Driver for asyncio: does what a flow asks without ever holding the event loop up."""
 
 import asyncio
-from collections.abc import Callable, Generator
+from collections.abc import AsyncGenerator, Callable, Coroutine, Generator
 from contextvars import copy_context
 from typing import Any, TypeVar
 
 from lgrun._engine.context import current
+from lgrun._engine.events import Event, RunEnded
 from lgrun._engine.flow import Flow, nested_flow, task_flow
 from lgrun._engine.frame import Frame
 from lgrun._engine.future import WORKERS, TaskFuture
@@ -140,7 +141,7 @@ class AsyncDriver:
 
     def _over(self, call: "asyncio.Task[Any] | TaskFuture[Any]", cancel: bool) -> "asyncio.Future[Any]":
         if isinstance(call, TaskFuture):
-            waiter = asyncio.ensure_future(asyncio.wrap_future(call))
+            waiter: asyncio.Future[Any] = asyncio.wrap_future(call)
             waiter.add_done_callback(_retrieve)
             return waiter
         if cancel:
@@ -218,3 +219,28 @@ def _retrieve(future: "asyncio.Future[Any]") -> None:
     """Look at a call's error, so that asyncio does not report one that nobody awaited: the run knows of it."""
     if not future.cancelled():
         future.exception()
+
+
+async def events_of(
+    drive: Callable[[Callable[[Event], None]], Coroutine[Any, Any, RunEnded]],
+) -> AsyncGenerator[Event, None]:
+    """Yield the events of a run that goes on beside the consumer; leaving early cancels it."""
+    loop = asyncio.get_running_loop()
+    queue: asyncio.Queue[Event | None] = asyncio.Queue()
+
+    def emit(event: Event | None) -> None:
+        if asyncio._get_running_loop() is loop:
+            queue.put_nowait(event)
+        else:
+            loop.call_soon_threadsafe(queue.put_nowait, event)
+
+    work = asyncio.ensure_future(drive(emit))
+    work.add_done_callback(lambda _: emit(None))
+    try:
+        while (event := await queue.get()) is not None:
+            yield event
+        await work
+    finally:
+        if not work.done():
+            work.cancel()
+            await asyncio.wait([work])

@@ -46,6 +46,7 @@ class TaskCached:
     name: str
     depth: int
     args: str | None
+    input: Any
     value: Any
     replayed: bool
     ns: Namespace = ()
@@ -106,50 +107,93 @@ class QuestionAsked:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CustomData:
-    """The workflow wrote to its stream writer."""
+    """The workflow wrote to its stream writer; `within` is the chain of steps and tasks around the writing code."""
 
     type: ClassVar[str] = "custom"
     data: Any
+    within: Namespace = ()
+    ns: Namespace = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NodeStarted:
+    """A workflow's own step begins: the entrypoint of a functional workflow."""
+
+    type: ClassVar[str] = "node.start"
+    id: str
+    name: str
+    input: Any
     ns: Namespace = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NodeFinished:
-    """A workflow's own step returned: the entrypoint of a functional workflow. `update` is what it returned."""
+    """A workflow's own step returned `update`; `saved` is what the next run gets as `previous`."""
 
     type: ClassVar[str] = "node.end"
+    id: str
     name: str
     update: Any
+    saved: Any
     ns: Namespace = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NodeInterrupted:
-    """A workflow's own step stopped with questions: those that its caller is told of."""
+    """A workflow's own step stopped with questions: those that its caller is told of. None: it was told to stop."""
 
     type: ClassVar[str] = "node.interrupt"
+    id: str
     name: str
     surfaced: tuple[Interrupt, ...]
     ns: Namespace = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ValuesChanged:
-    """The thread's value, at the start of a continued run and at the end."""
+class NodeFailed:
+    """A workflow's own step raised."""
 
-    type: ClassVar[str] = "values"
-    values: Any
+    type: ClassVar[str] = "node.error"
+    id: str
+    name: str
+    error: BaseException
     ns: Namespace = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CheckpointSaved:
-    """A checkpoint is on the disk."""
+class ValuesChanged:
+    """The thread's value, at the start of a continued run and at the end; `saved` as in NodeFinished."""
+
+    type: ClassVar[str] = "values"
+    values: Any
+    saved: Any = None
+    ns: Namespace = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckpointReached:
+    """The run stands at a checkpoint that is on the disk: one it saved, or the one it goes on from.
+
+    Args:
+        thread: the thread's id.
+        id: of the checkpoint.
+        parent: id of the one it follows, or None.
+        map: ids of the checkpoints of the runs around it, by their namespaces; for nested runs only.
+        metadata: source, step and the user's own.
+        values: the thread's value there.
+        next: what runs next.
+        tasks: what is known of `next`, as stream mode `checkpoints` shows it.
+    """
 
     type: ClassVar[str] = "checkpoint"
-    seq: int
+    thread: str
     id: str
-    kind: str
+    parent: str | None
+    map: dict[str, str] | None
+    metadata: dict[str, Any]
+    values: Any
+    next: tuple[str, ...]
+    tasks: tuple[dict[str, Any], ...]
     ns: Namespace = ()
 
 
@@ -200,10 +244,12 @@ Event: TypeAlias = (
     | TaskFailed
     | QuestionAsked
     | CustomData
+    | NodeStarted
     | NodeFinished
     | NodeInterrupted
+    | NodeFailed
     | ValuesChanged
-    | CheckpointSaved
+    | CheckpointReached
     | ReplayMismatch
     | RunEnded
 )

@@ -5,15 +5,20 @@ drivers in `sync` and `aio` do as they are told and decide nothing.
 """
 
 from collections.abc import Callable, Generator, Sequence
-from typing import Any, TypeAlias
+from typing import Any, Literal, TypeAlias
 
+from lgrun._engine import ids
 from lgrun._engine.events import (
+    CheckpointReached,
+    NodeFailed,
     NodeFinished,
     NodeInterrupted,
+    NodeStarted,
     TaskFailed,
     TaskFinished,
     TaskRetrying,
     TaskStarted,
+    ValuesChanged,
 )
 from lgrun._engine.frame import Frame
 from lgrun._engine.model import (
@@ -28,7 +33,7 @@ from lgrun._engine.model import (
     RunCancelled,
     Sleep,
 )
-from lgrun._engine.program import Program
+from lgrun._engine.program import Output, Program
 from lgrun._engine.retry import next_delay
 from lgrun._engine.run import Planned, Run
 from lgrun.checkpoint.base import Encoded, Path, PendingWrite
@@ -115,7 +120,7 @@ def _attempts(
 
 def task_flow(run: Run, planned: Planned) -> Flow:
     """Run a task call and save what came of it."""
-    frame, function, args, kwargs, digest, summary = planned
+    frame, function, args, kwargs, digest, summary, given = planned
     world = run.world
     began = world.timer()
     if run.saver is not None:
@@ -127,7 +132,7 @@ def task_flow(run: Run, planned: Planned) -> Flow:
                 name=frame.name,
                 depth=len(frame.path),
                 args=summary,
-                input=(args, kwargs),
+                input=(args, given),
                 attempt=1,
                 ns=frame.ns,
             )
@@ -246,13 +251,21 @@ def _node(run: Run, frame: Frame, call: NodeCall) -> Flow:
     kwargs = run.injected(frame, function)
     if "previous" in kwargs:
         kwargs["previous"] = call.previous
+    if run.heard:
+        run.emit(NodeStarted(id=frame.id, name=frame.name, input=call.input, ns=frame.ns))
     outcome = yield from _attempts(run, frame, function, (call.input,), kwargs, function.retry, False)
     if isinstance(outcome, Returned):
         run.check_unreached(frame)
     elif isinstance(outcome.error, GraphInterrupt):
         yield from save_questions(run)
-        run.emit(NodeInterrupted(name=frame.name, surfaced=outcome.error.interrupts, ns=frame.ns))
+        surfaced = outcome.error.interrupts
+        run.emit(NodeInterrupted(id=frame.id, name=frame.name, surfaced=surfaced, ns=frame.ns))
+    elif not isinstance(outcome.error, RunCancelled):
+        run.emit(NodeFailed(id=frame.id, name=frame.name, error=outcome.error, ns=frame.ns))
     return outcome
+
+
+# --- workflows inside workflows ---------------------------------------------------------------------------------------
 
 
 def nested_flow(run: Run, planned: Planned, program: Program) -> Flow:
@@ -260,15 +273,43 @@ def nested_flow(run: Run, planned: Planned, program: Program) -> Flow:
     frame = planned.frame
     assert frame.parent is not None
     began = run.world.timer()
-    outcome = yield from steps(run, program, program.begin(planned.args[0], None), frame.parent, frame.path)
+    given = planned.args[0]
+    if run.settings.checkpoints:
+        run.emit(_nested_checkpoint(run, frame, "input", None))
+    outcome = yield from steps(run, program, program.begin(given, None), frame.parent, frame.path)
     if isinstance(outcome, Raised):
         return outcome
-    value = outcome.value.value
+    output: Output = outcome.value
     try:
-        encoded, value = run.hand_on(value, f"the result of workflow {program.name!r}")
+        encoded, value = run.hand_on(output.value, f"the result of workflow {program.name!r}")
     except NotSerializableError as error:
         return Raised(error)
     ms = (run.world.timer() - began) * 1000
-    event = NodeFinished(name=program.name, update=value, ns=frame.ns)
+    event = NodeFinished(id=frame.id, name=program.name, update=value, saved=output.save, ns=frame.ns)
     yield from run.commit(_result(run, planned, encoded, ms), event)
+    if run.settings.checkpoints:
+        run.emit(_nested_checkpoint(run, frame, "loop", value))
+    if run.heard:
+        run.emit(ValuesChanged(values=value, saved=output.save, ns=frame.ns))
     return Returned(value)
+
+
+def _nested_checkpoint(run: Run, frame: Frame, source: Literal["input", "loop"], value: Any) -> CheckpointReached:
+    """A nested run saves no checkpoint of its own; streams see where one would be."""
+    last = source == "loop"
+    outer = {"|".join(frame.ns[:depth]): run.nested.get(frame.ns[:depth], run.seed) for depth in range(len(frame.ns))}
+    first = ids.nested_id(run.seed, frame.path, 0)
+    own = ids.nested_id(run.seed, frame.path, 1) if last else first
+    run.nested[frame.ns] = own
+    step = {"id": frame.id, "name": frame.name, "interrupts": (), "state": None}
+    return CheckpointReached(
+        thread=run.settings.thread,
+        id=own,
+        parent=first if last else None,
+        map=outer,
+        metadata={"source": source, "step": 0 if last else -1, "parents": outer},
+        values=value,
+        next=() if last else (frame.name,),
+        tasks=() if last else (step,),
+        ns=frame.ns,
+    )

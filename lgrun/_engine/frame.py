@@ -24,6 +24,7 @@ class Frame:
 
     __slots__ = (
         "_first",
+        "_inner_ns",
         "_lock",
         "_strands",
         "asked",
@@ -46,6 +47,7 @@ class Frame:
         self.ns = ns
         self.attempt = 1
         self.driver: Any = None
+        self._inner_ns: tuple[str, ...] | None = None
         self._lock = threading.Lock()
         self.enter(None, None)
 
@@ -66,8 +68,10 @@ class Frame:
     @property
     def inner_ns(self) -> tuple[str, ...]:
         """The chain of nested runs that a run started here belongs to."""
-        outer = self.ns if self.parent is None or self.parent.ns != self.ns else self.parent.inner_ns
-        return (*outer, f"{self.name}:{self.id}")
+        if self._inner_ns is None:
+            outer = self.ns if self.parent is None or self.parent.ns != self.ns else self.parent.inner_ns
+            self._inner_ns = (*outer, f"{self.name}:{self.id}")
+        return self._inner_ns
 
     @property
     def config(self) -> dict[str, Any]:

@@ -19,7 +19,15 @@ def _hash(seed: str, path: Path, salt: str) -> str:
 
 def task_id(seed: str, path: Path) -> str:
     """Return the id of the call at `path`, in UUID form. `seed` is the checkpoint's id."""
-    h = _hash(seed, path, "task")
+    return _uuid(_hash(seed, path, "task"))
+
+
+def nested_id(seed: str, path: Path, number: int) -> str:
+    """Return the id under which streams show checkpoint `number` of the run nested at `path`."""
+    return _uuid(_hash(seed, path, f"#{number}"))
+
+
+def _uuid(h: str) -> str:
     return f"{h[:8]}-{h[8:12]}-{h[12:16]}-{h[16:20]}-{h[20:]}"
 
 

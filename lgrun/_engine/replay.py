@@ -10,9 +10,9 @@ place alone would hand one call the result of another.
 Rule 3: a place is handed out once. A call whose own place belongs to another recorded call gets a free one.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias, TypeGuard
 
 from lgrun._engine.ids import interrupt_id
 from lgrun.checkpoint.base import Encoded, Path, PendingWrite, Saved
@@ -23,7 +23,7 @@ from lgrun.types import Command
 
 
 class Fresh(NamedTuple):
-    """Start over with a new input, after checkpoint `parent` (None: the thread is new)."""
+    """Start over with a new input, after checkpoint `parent` (None: nothing was before)."""
 
     parent: Saved | None
 
@@ -35,20 +35,29 @@ class Continue(NamedTuple):
     answers: Mapping[str, Any]
 
 
+class Fork(NamedTuple):
+    """Go back to `saved`, which is not the latest: its run starts over, knowing only `writes`, with these answers."""
+
+    saved: Saved
+    writes: Sequence[PendingWrite]
+    answers: Mapping[str, Any]
+
+
 class Finished(NamedTuple):
     """There is nothing left to do: the thread's value stands in `saved`."""
 
     saved: Saved
 
 
-Start: TypeAlias = Fresh | Continue | Finished
+Start: TypeAlias = Fresh | Continue | Fork | Finished
 
 
-def decide_start(head: Saved | None, input: Any) -> Start:
+def decide_start(head: Saved | None, at: Saved | None, input: Any) -> Start:
     """Decide where an invocation starts.
 
     Args:
         head: the thread's latest checkpoint, or None.
+        at: the checkpoint that the caller named; `head` if it named none, None if there is no such checkpoint.
         input: what the caller gave: an input, a Command with answers, or None to continue.
 
     Raises:
@@ -57,18 +66,40 @@ def decide_start(head: Saved | None, input: Any) -> Start:
         RuntimeError: one bare answer for several open questions.
     """
     if input is not None and not isinstance(input, Command):
-        return Fresh(head)
-    if head is None:
+        return Fresh(at)
+    if head is None or at is None:
         raise EmptyInputError("Received no input for __start__: the thread has no run to continue")
-    if head.checkpoint.kind in ("end", "update"):
-        if isinstance(input, Command) and _is_id_map(input.resume):
-            raise UnknownInterruptError(_unknown(next(iter(input.resume)), []))
-        return Finished(head)
     resume = input.resume if isinstance(input, Command) else None
-    return Continue(head, {} if resume is None else match_answers(resume, Questions(head.writes).open_ids()))
+    if at.checkpoint.seq != head.checkpoint.seq:
+        return _go_back(at, resume)
+    if at.checkpoint.complete:
+        if _is_id_map(resume):
+            raise UnknownInterruptError(_unknown(next(iter(resume)), []))
+        return Finished(at)
+    return Continue(at, {} if resume is None else match_answers(resume, Questions(at.writes).open_ids()))
 
 
-def _is_id_map(resume: Any) -> bool:
+def _go_back(at: Saved, resume: Any) -> Fork:
+    if resume is None or at.checkpoint.complete:
+        return Fork(at, (), {})
+    asked = [write.id for write in Questions(at.writes).asked()]
+    ids = asked if _is_id_map(resume) else asked[:1]
+    answers = match_answers(resume, [name for name in ids if name is not None])
+    return Fork(at, before_answers(at.writes, answers), answers)
+
+
+def before_answers(writes: Sequence[PendingWrite], ids: Collection[str]) -> list[PendingWrite]:
+    """Return what was known before the first of these questions was answered: results after it may depend on it."""
+    kept = []
+    for write in writes:
+        if write.kind == "answer" and write.id in ids:
+            break
+        if write.kind in ("start", "result", "interrupt", "answer"):
+            kept.append(write)
+    return kept
+
+
+def _is_id_map(resume: Any) -> TypeGuard[dict[str, Any]]:
     return (
         isinstance(resume, dict)
         and bool(resume)
@@ -297,6 +328,10 @@ class Questions:
     def answer(self, id: str, value: Encoded) -> None:
         """Take note of an answer that is now in the journal."""
         self._by_id[id].answer = value
+
+    def asked(self) -> list[PendingWrite]:
+        """Return all questions, in order."""
+        return sorted((q.asked for q in self._by_id.values()), key=lambda write: write.q or 0)
 
     def open(self) -> list[PendingWrite]:
         """Return the unanswered questions, in order."""

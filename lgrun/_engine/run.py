@@ -8,7 +8,8 @@ Rule 3: a run that was refused, broken or cancelled starts nothing more.
 import logging
 import sys
 import threading
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, Literal, NamedTuple, TypeAlias
 
 from lgrun._engine import ids, replay
@@ -57,6 +58,10 @@ class Settings(NamedTuple):
         by: who answers, for the history.
         wait: seconds to wait for a thread that another run holds; None waits for ever.
         retry: policies of the workflow, which its tasks inherit.
+        pause_before: stop before the first step of a new run.
+        pause_after: report a stop after the last step.
+        checkpoints: somebody wants to hear of checkpoints.
+        max_concurrency: how many pieces of user code may run at the same time; None for no limit.
     """
 
     thread: str
@@ -66,10 +71,14 @@ class Settings(NamedTuple):
     by: str | None = None
     wait: float | None = 0.0
     retry: Sequence[RetryPolicy] = ()
+    pause_before: bool = False
+    pause_after: bool = False
+    checkpoints: bool = False
+    max_concurrency: int | None = None
 
 
 class Planned(NamedTuple):
-    """A call that must run: its frame and what is known of it."""
+    """A call that must run: its frame and what is known of it; `given` are the keyword arguments of the caller."""
 
     frame: Frame
     function: Function
@@ -77,6 +86,7 @@ class Planned(NamedTuple):
     kwargs: dict[str, Any]
     digest: str | None
     summary: str | None
+    given: dict[str, Any]
 
 
 class Known(NamedTuple):
@@ -114,6 +124,7 @@ class Run:
         self.calls = replay.Calls()
         self.questions = replay.Questions()
         self.asked: dict[str, QuestionAsked] = {}
+        self.nested: dict[tuple[str, ...], str] = {}
         self.previous: Any = None
         self.seed = world.token(8).hex()
         self.stopped: BaseException | None = None
@@ -132,10 +143,30 @@ class Run:
         """Somebody listens: events are worth making."""
         return self._emit is not None
 
+    @contextmanager
+    def listen(self, ns: tuple[str, ...], listener: Callable[[Event], None] | None) -> Iterator[None]:
+        """Tell `listener`, too, of what happens in the nested runs at and below `ns`."""
+        before = self._emit
+        if listener is None:
+            yield
+            return
+
+        def both(event: Event) -> None:
+            if before is not None:
+                before(event)
+            if event.ns[: len(ns)] == ns:
+                listener(event)
+
+        self._emit = both
+        try:
+            yield
+        finally:
+            self._emit = before
+
     def write(self, frame: Frame, data: Any) -> None:
         """Send what the workflow wrote to its stream writer."""
         if self._emit is not None:
-            self._emit(CustomData(data=data, ns=frame.ns))
+            self._emit(CustomData(data=data, within=frame.inner_ns[:-1], ns=frame.ns))
 
     def note(self, write: PendingWrite) -> None:
         """Record that a call began, if there is a journal."""
@@ -196,20 +227,22 @@ class Run:
             assert decision.write.value is not None
             value = decode(decision.write.value)
             if self._emit is not None and not nested:
-                self._emit(self._replayed(parent, decision, function.name, summary, value))
+                self._emit(self._replayed(parent, decision, function.name, summary, (args, kwargs), value))
             return Known(value)
         ns = parent.inner_ns if nested else parent.ns
         frame = Frame(self, function.name, decision.path, parent, ns)
-        if function.inject:
-            kwargs = {**self.injected(frame, function), **kwargs}
-        return Planned(frame, function, args, kwargs, digest, summary)
+        used = {**self.injected(frame, function), **kwargs} if function.inject else kwargs
+        return Planned(frame, function, args, used, digest, summary, kwargs)
 
-    def _replayed(self, parent: Frame, known: replay.Recorded, name: str, args: str | None, value: Any) -> TaskCached:
+    def _replayed(
+        self, parent: Frame, known: replay.Recorded, name: str, args: str | None, given: Any, value: Any
+    ) -> TaskCached:
         return TaskCached(
             id=ids.task_id(self.seed, known.path),
             name=name,
             depth=len(known.path),
             args=args,
+            input=given,
             value=value,
             replayed=True,
             ns=parent.ns,

@@ -1,21 +1,68 @@
 """From a saved checkpoint to the snapshot that `get_state` shows."""
 
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from lgrun._engine.ids import task_id
-from lgrun.checkpoint.base import Checkpoint, Encoded, PendingWrite, Saved, open_questions
+from lgrun._engine.request import thread_id
+from lgrun.checkpoint.base import BaseCheckpointSaver, Checkpoint, Encoded, PendingWrite, Saved, open_questions
 from lgrun.checkpoint.serde import decode
 from lgrun.types import Interrupt, PregelTask, StateSnapshot
 
 _SOURCES = {"input": "input", "end": "loop", "step": "loop", "update": "update", "fork": "fork"}
 
 
-def empty(config: dict[str, Any]) -> StateSnapshot:
+def state(saver: BaseCheckpointSaver, config: Mapping[str, Any]) -> StateSnapshot:
+    """Return a thread as it stands, or as it stood at the checkpoint that `config` names."""
+    thread, wanted = thread_id(config), config["configurable"].get("checkpoint_id")
+    saved = saver.load(thread, wanted)
+    if saved is None:
+        return _empty(dict(config))
+    after = saver.load(thread, saved.checkpoint.seq + 1) if wanted else None
+    if after is not None and after.checkpoint.parent != saved.checkpoint.seq:
+        after = None
+    return _of(saver, saved, after)
+
+
+def history(
+    saver: BaseCheckpointSaver,
+    config: Mapping[str, Any],
+    wanted: Mapping[str, Any] | None,
+    before: Mapping[str, Any] | None,
+    limit: int | None,
+) -> Iterator[StateSnapshot]:
+    """Yield a thread's checkpoints, newest first; see `Workflow.get_state_history`."""
+    thread, end = thread_id(config), None
+    if before is not None:
+        mark = saver.load(thread, before["configurable"]["checkpoint_id"])
+        end = None if mark is None else mark.checkpoint.seq
+    completed: dict[int, Saved] = {}
+    for saved in saver.history(thread, before=end):
+        point = saved.checkpoint
+        if point.complete and point.parent is not None:
+            completed.setdefault(point.parent, saved)
+        after = completed.pop(point.seq, None)
+        if wanted and not wanted.items() <= metadata(point).items():
+            continue
+        if limit is not None and limit <= 0:
+            return
+        limit = None if limit is None else limit - 1
+        yield _of(saver, saved, after)
+
+
+def _of(saver: BaseCheckpointSaver, saved: Saved, after: Saved | None) -> StateSnapshot:
+    point = saved.checkpoint
+    before = None if point.previous is None else saver.load(point.thread, point.previous)
+    parent = None if point.parent is None else saver.load(point.thread, point.parent)
+    return _snapshot(saved, before, after, None if parent is None else parent.checkpoint.id)
+
+
+def _empty(config: dict[str, Any]) -> StateSnapshot:
     """Return the snapshot of a thread that does not exist."""
     return StateSnapshot({}, (), config, None, None, None, (), ())
 
 
-def snapshot(saved: Saved, before: Saved | None, after: Saved | None, parent_id: str | None) -> StateSnapshot:
+def _snapshot(saved: Saved, before: Saved | None, after: Saved | None, parent_id: str | None) -> StateSnapshot:
     """Return the snapshot of a checkpoint.
 
     Args:
@@ -25,8 +72,8 @@ def snapshot(saved: Saved, before: Saved | None, after: Saved | None, parent_id:
         parent_id: id of the checkpoint it follows.
     """
     point = saved.checkpoint
-    tasks = () if point.kind in ("end", "update") else (_step(saved, after),)
-    shown = saved if point.kind in ("end", "update") else before
+    tasks = () if point.complete else (_step(saved, after),)
+    shown = saved if point.complete else before
     return StateSnapshot(
         values=None if shown is None else _decoded(shown.checkpoint.value),
         next=tuple(task.name for task in tasks),
@@ -35,7 +82,7 @@ def snapshot(saved: Saved, before: Saved | None, after: Saved | None, parent_id:
         created_at=point.at,
         parent_config=None if parent_id is None else _config(point.thread, parent_id),
         tasks=tasks,
-        interrupts=tuple(question for task in tasks for question in task.interrupts) if after is None else (),
+        interrupts=tuple(question for task in tasks for question in task.interrupts),
     )
 
 
@@ -64,7 +111,7 @@ def _step(saved: Saved, after: Saved | None) -> PregelTask:
         name=point.entrypoint,
         path=("__pregel_pull", point.entrypoint),
         error=None if after is not None else _error(saved),
-        interrupts=_surfaced(saved) if after is None else (),
+        interrupts=_surfaced(saved) if after is None else _last_asked(saved),
         result=None if after is None else _decoded(after.checkpoint.value),
     )
 
@@ -85,6 +132,12 @@ def _surfaced(saved: Saved) -> tuple[Interrupt, ...]:
     if not questions:
         return ()
     return (_interrupt(min(questions, key=lambda write: (write.path, write.index or 0))),)
+
+
+def _last_asked(saved: Saved) -> tuple[Interrupt, ...]:
+    """Return the last question that a finished run had stopped with."""
+    asked = [write for write in saved.writes if write.kind == "interrupt"]
+    return (_interrupt(asked[-1]),) if asked else ()
 
 
 def _interrupt(write: PendingWrite) -> Interrupt:

@@ -109,6 +109,11 @@ class Checkpoint:
     metadata: Encoded | None = None
     origin: dict[str, Any] | None = None
 
+    @property
+    def complete(self) -> bool:
+        """There is nothing left to run: it holds a value, not an input."""
+        return self.input is None
+
 
 class PendingWrite(NamedTuple):
     """One line of history since a checkpoint. Which fields are set depends on `kind`:
@@ -176,7 +181,7 @@ def thread_status(saved: Saved, *, held: bool) -> ThreadStatus:
     """
     if held:
         return "running"
-    if saved.checkpoint.kind in ("end", "update"):
+    if saved.checkpoint.complete:
         return "done"
     last: ThreadStatus | None = None
     for write in saved.writes:

@@ -1,5 +1,6 @@
 """The replay core, driven by records alone."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ from lgrun._engine.replay import (
     Calls,
     Continue,
     Finished,
+    Fork,
     Fresh,
     Launch,
     Questions,
@@ -43,7 +45,13 @@ def answered(id: str, value: Any) -> PendingWrite:
 
 
 def head(kind: Any, *writes: PendingWrite) -> Saved:
-    return Saved(Checkpoint(thread="t", seq=1, id="1", kind=kind, step=-1, at=""), writes)
+    given = None if kind == "end" else encode("the input")
+    return Saved(Checkpoint(thread="t", seq=1, id="1", kind=kind, step=-1, at="", input=given), writes)
+
+
+def start_at(head: Saved | None, given: Any) -> Any:
+    """Decide for a caller that names no checkpoint."""
+    return decide_start(head, head, given)
 
 
 def path_of(decision: Recorded | Launch) -> Path:
@@ -234,19 +242,31 @@ def test_where_a_run_starts() -> None:
     """A new input starts over, None and answers continue, a finished thread has nothing left to do."""
     open_ = head("input", asked(A, (), 0, "ok?"))
 
-    assert decide_start(None, 0) == Fresh(None)
-    assert decide_start(open_, {"x": 1}) == Fresh(open_)
-    assert decide_start(open_, None) == Continue(open_, {})
-    assert decide_start(open_, Command(resume=False)) == Continue(open_, {A: False})
-    assert decide_start(head("end"), None) == Finished(head("end"))
-    assert decide_start(head("end"), Command(resume=1)) == Finished(head("end"))
+    assert start_at(None, 0) == Fresh(None)
+    assert start_at(open_, {"x": 1}) == Fresh(open_)
+    assert start_at(open_, None) == Continue(open_, {})
+    assert start_at(open_, Command(resume=False)) == Continue(open_, {A: False})
+    assert start_at(head("end"), None) == Finished(head("end"))
+    assert start_at(head("end"), Command(resume=1)) == Finished(head("end"))
+
+
+def test_going_back() -> None:
+    """From an older checkpoint a run starts over, or knows what was known before the question it answers."""
+    latest = Saved(replace(head("end").checkpoint, seq=9), ())
+    known = [result(((0, 0),), "t", "x"), asked(A, (), 0, "ok?"), answered(A, 1), result(((0, 1),), "u", "y")]
+    old = head("input", *known)
+
+    assert decide_start(latest, old, 5) == Fresh(old)
+    assert decide_start(latest, old, None) == Fork(old, (), {})
+    assert decide_start(latest, old, Command(resume=2)) == Fork(old, known[:2], {A: 2})
+    assert decide_start(latest, None, 5) == Fresh(None)
 
 
 def test_nothing_to_start_with() -> None:
     """None and an answer need a thread."""
     for nothing in (None, Command(resume=1)):
         with pytest.raises(EmptyInputError):
-            decide_start(None, nothing)
+            start_at(None, nothing)
 
 
 def test_answers_by_id() -> None:
@@ -264,4 +284,4 @@ def test_answers_that_fit_no_question() -> None:
     with pytest.raises(RuntimeError, match="multiple pending interrupts"):
         match_answers(1, [A, B])
     with pytest.raises(UnknownInterruptError):
-        decide_start(head("end"), Command(resume={A: 1}))
+        start_at(head("end"), Command(resume={A: 1}))

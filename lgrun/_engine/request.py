@@ -1,0 +1,194 @@
+"""What the caller of a run asked for: configuration and options, read once."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Literal, TypeAlias, TypedDict
+
+from lgrun._engine.events import Event, Namespace, RunEnded
+from lgrun._engine.project import Projector
+from lgrun._engine.run import Settings
+from lgrun.constants import INTERRUPT
+from lgrun.types import Durability, GraphOutput, RetryPolicy, StreamMode
+
+Config: TypeAlias = Mapping[str, Any]
+Modes: TypeAlias = StreamMode | Sequence[StreamMode]
+Names: TypeAlias = Literal["*"] | Sequence[str] | None
+
+
+class RunOptions(TypedDict, total=False):
+    """How to run a workflow; the keyword arguments of `invoke` and its siblings.
+
+    Args:
+        stream_mode: what is yielded. `updates`: `{name: result}` of each task and of the workflow; `values`: the
+            thread's value; `custom`: what the workflow writes; `tasks`, `checkpoints`, `debug`: what the engine does.
+            Several give (mode, chunk) pairs. `stream` yields `updates` if not told otherwise; `invoke` returns what
+            the workflow returns, or the list of chunks of the modes given.
+        print_mode: modes whose chunks are printed while the workflow runs.
+        output_keys: which of its values a workflow shows: `__end__` (default), what it returns, or `__previous__`,
+            what it saves.
+        interrupt_before, interrupt_after: `"*"`, or a list of names: stop before or after the workflow's own step.
+        durability: when results reach the disk: `sync` (default): before the workflow goes on; `async`: soon after;
+            `exit`: when the run stops.
+        subgraphs: show nested workflows too; each chunk has its namespace in front.
+        version: `v2`: `stream` yields `{"type", "ns", "data"}` and `invoke` returns a GraphOutput.
+    """
+
+    stream_mode: Modes | None
+    print_mode: Modes | tuple[()]
+    output_keys: str | Sequence[str] | None
+    interrupt_before: Names
+    interrupt_after: Names
+    durability: Durability | None
+    subgraphs: bool
+    version: Literal["v1", "v2"]
+
+
+class Request:
+    """One call of `invoke`, `stream` or an async sibling.
+
+    Args:
+        workflow: its name.
+        config: its configuration.
+        options: its keyword arguments.
+        default: the stream mode if none is given.
+        root: namespace of the run that is asked for.
+        now: the time, ISO 8601, for mode `debug`.
+    """
+
+    def __init__(
+        self,
+        workflow: str,
+        config: Config,
+        options: RunOptions,
+        *,
+        default: StreamMode,
+        root: Namespace,
+        now: Callable[[], str],
+    ) -> None:
+        self.config = _read(config)
+        self._workflow = workflow
+        self._options = options
+        self._mode = options.get("stream_mode") or default
+        self._printed = _several(options.get("print_mode") or ())
+        self._now = now
+        self._projector = self._projecting(self._mode, root)
+        self._printer = self._projecting(self._printed, root)
+        self.chunks: list[Any] = []
+
+    def _projecting(self, mode: Modes, root: Namespace) -> Projector:
+        return Projector(
+            mode,
+            root=root,
+            subgraphs=self._options.get("subgraphs", False),
+            version=self._options.get("version", "v1"),
+            output_keys=self._options.get("output_keys"),
+            metadata=_shown(self.config),
+            now=self._now,
+        )
+
+    @property
+    def silent(self) -> bool:
+        """Nobody wants to hear of anything but the end."""
+        return self._mode == "values" and not self._printed and self._options.get("output_keys") is None
+
+    def settings(self, *, saved: bool, retry: Sequence[RetryPolicy]) -> Settings:
+        """Return what the run is told; a `saved` one needs a thread."""
+        modes = [*_several(self._mode), *self._printed]
+        return Settings(
+            thread=thread_id(self.config) if saved else "",
+            config=self.config,
+            durability=self._options.get("durability") or "sync",
+            retry=retry,
+            pause_before=_means(self._options.get("interrupt_before"), self._workflow),
+            pause_after=_means(self._options.get("interrupt_after"), self._workflow),
+            checkpoints="checkpoints" in modes or "debug" in modes,
+            max_concurrency=self.config.get("max_concurrency"),
+        )
+
+    def feed(self, event: Event) -> list[Any]:
+        """Return the chunks that an event gives, and print those that are to be printed."""
+        if self._printed:
+            for line in self._printer.lines(event):
+                print(line)
+        return self._projector.chunks(event)
+
+    def collect(self, event: Event) -> None:
+        """Keep the chunks that an event gives."""
+        self.chunks.extend(self.feed(event))
+
+    def result(self, ended: RunEnded) -> Any:
+        """Return what `invoke` returns for a run that came to an end."""
+        value = outcome(ended)
+        if self._mode != "values":
+            return self.chunks
+        if self._options.get("output_keys") is not None and not ended.surfaced:
+            value = self.chunks[-1] if self.chunks else None
+        if self._options.get("version") == "v2":
+            return GraphOutput({}, ended.surfaced) if ended.surfaced else GraphOutput(value)
+        return value
+
+    def nested_result(self, value: Any) -> Any:
+        """Return what `invoke` returns for a workflow that was called inside another one."""
+        return value if self._mode == "values" else self.chunks
+
+
+def outcome(ended: RunEnded) -> Any:
+    """Return what a run came to, or raise what it raised."""
+    if ended.status == "waiting" and ended.surfaced:
+        return {INTERRUPT: list(ended.surfaced)}
+    if ended.status == "stopped":
+        import asyncio
+
+        raise asyncio.CancelledError
+    if ended.error is not None:
+        raise ended.error
+    return ended.value
+
+
+def _read(config: Config) -> dict[str, Any]:
+    read = dict(config)
+    read["configurable"] = dict(read.get("configurable") or {})
+    read["metadata"] = dict(read.get("metadata") or {})
+    limit = read.get("recursion_limit")
+    if limit is not None and limit < 1:
+        raise ValueError("recursion_limit must be at least 1")
+    return read
+
+
+def thread_id(config: Config) -> str:
+    """Return the thread that a configuration names.
+
+    Raises:
+        ValueError: it names none.
+    """
+    configurable = config.get("configurable") or {}
+    if "thread_id" not in configurable:
+        raise ValueError(
+            "Checkpointer requires one or more of the following 'configurable' keys: thread_id, checkpoint_ns, "
+            'checkpoint_id; pass config={"configurable": {"thread_id": "..."}}'
+        )
+    return str(configurable["thread_id"])
+
+
+def merged(base: Config, config: Config | None) -> dict[str, Any]:
+    """Lay a call's configuration over a workflow's own: tags add up, `metadata` and `configurable` override by key."""
+    if not base:
+        return dict(config or {})
+    both = {**base, **(config or {})}
+    for key in ("configurable", "metadata"):
+        both[key] = {**(base.get(key) or {}), **((config or {}).get(key) or {})}
+    tags = [*(base.get("tags") or ()), *((config or {}).get("tags") or ())]
+    return {**both, "tags": tags} if tags else both
+
+
+def _means(names: Names, workflow: str) -> bool:
+    return names == "*" or (names is not None and workflow in names)
+
+
+def _several(modes: Modes | tuple[()]) -> list[StreamMode]:
+    return [modes] if isinstance(modes, str) else list(modes)
+
+
+def _shown(config: Config) -> dict[str, Any]:
+    """Return what mode `tasks` shows with every start: the user's metadata and tags."""
+    tags = config.get("tags")
+    return {**config["metadata"], **({"tags": list(tags)} if tags else {})}

@@ -1,0 +1,69 @@
+"""A run on a thread of its own, seen through its events."""
+
+import threading
+from collections.abc import Callable, Generator, Iterator
+from contextvars import copy_context
+from queue import SimpleQueue
+from typing import Any
+
+from lgrun._engine.events import Event, RunEnded
+from lgrun._engine.lifecycle import run_flow
+from lgrun._engine.run import Run
+from lgrun._engine.sync import SyncDriver
+
+
+class EventStream:
+    """The events of a run, as they happen. The workflow's code runs on a thread of its own.
+
+    Attributes:
+        ended: the last event, once it has happened.
+    """
+
+    def __init__(self, start: Callable[[Callable[[Event], None]], Run], input: Any) -> None:
+        self.ended: RunEnded | None = None
+        self._queue: SimpleQueue[Event | None] = SimpleQueue()
+        self._start = start
+        self._input = input
+        self._run: Run | None = None
+        self._failure: BaseException | None = None
+        self._events = self._iterate()
+
+    def __iter__(self) -> Iterator[Event]:
+        return self._events
+
+    def __next__(self) -> Event:
+        return next(self._events)
+
+    def cancel(self, by: str) -> None:
+        """Stop the run in good order: what runs may finish and is saved, nothing more starts.
+
+        Args:
+            by: who asked, for the history.
+        """
+        if self._run is not None:
+            self._run.cancel(by)
+
+    def close(self) -> None:
+        """Wait for the run to end; its events are lost, its results are not."""
+        self._events.close()
+
+    def _iterate(self) -> Generator[Event, None, None]:
+        self._run = run = self._start(self._queue.put)
+        context = copy_context()
+        thread = threading.Thread(target=context.run, args=(self._work, run), name="lgrun-run", daemon=True)
+        thread.start()
+        try:
+            while (event := self._queue.get()) is not None:
+                yield event
+        finally:
+            thread.join()
+        if self._failure is not None:
+            raise self._failure
+
+    def _work(self, run: Run) -> None:
+        try:
+            self.ended = SyncDriver(run).drive(run_flow(run, self._input))
+        except BaseException as error:
+            self._failure = error
+        finally:
+            self._queue.put(None)
