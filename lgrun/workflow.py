@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextvars import copy_context
 from datetime import UTC, datetime
 from functools import partial
-from typing import Any, Self, Unpack
+from typing import Any, Self, TypeAlias, Unpack
 
 from lgrun._engine import snapshot
 from lgrun._engine.context import current
@@ -25,6 +25,9 @@ from lgrun.errors import InvalidUpdateError
 from lgrun.types import RetryPolicy, StateSnapshot, StateUpdate, StreamMode
 
 __all__ = ["Config", "EventStream", "RunOptions", "Workflow"]
+
+
+Listener: TypeAlias = Callable[[Event], None]
 
 
 def _now() -> str:
@@ -110,7 +113,8 @@ class Workflow:
         outer = _outer(config)
         request = self._request(config, options, "values", outer)
         if outer is not None:
-            return request.nested_result(self._nested(outer, request, input))
+            listener = None if request.silent else request.collect
+            return request.nested_result(self._nested(outer, listener, input))
         run = self._run(request, None if request.silent else request.collect)
         return request.result(copy_context().run(SyncDriver(run).drive, run_flow(run, input)))
 
@@ -119,7 +123,7 @@ class Workflow:
         outer = _outer(config)
         request = self._request(config, options, _default_mode(config, outer), outer)
         if outer is not None:
-            self._nested(outer, request, input)
+            self._nested(outer, request.collect, input)
             yield from request.chunks
             return
         events = EventStream(partial(self._run, request), input)
@@ -187,7 +191,8 @@ class Workflow:
         outer = _outer(config)
         request = self._request(config, options, "values", outer)
         if outer is not None:
-            return request.nested_result(await self._anested(outer, request, input))
+            listener = None if request.silent else request.collect
+            return request.nested_result(await self._anested(outer, listener, input))
         return request.result(await self._adrive(input, request, None if request.silent else request.collect))
 
     async def astream(
@@ -199,7 +204,7 @@ class Workflow:
         outer = _outer(config)
         request = self._request(config, options, _default_mode(config, outer), outer)
         if outer is not None:
-            await self._anested(outer, request, input)
+            await self._anested(outer, request.collect, input)
             for chunk in request.chunks:
                 yield chunk
             return
@@ -253,12 +258,12 @@ class Workflow:
         run = self._run(request, emit, is_async=True)
         return await AsyncDriver(run).drive(run_flow(run, input))
 
-    def _nested(self, outer: Frame, request: Request, input: Any) -> Any:
-        with outer.run.listen(outer.inner_ns, None if request.silent else request.collect):
+    def _nested(self, outer: Frame, listener: Listener | None, input: Any) -> Any:
+        with outer.run.listen(outer.inner_ns, listener):
             return outer.driver.for_sync().nested(outer, self._function(), self._program, input)
 
-    async def _anested(self, outer: Frame, request: Request, input: Any) -> Any:
-        with outer.run.listen(outer.inner_ns, None if request.silent else request.collect):
+    async def _anested(self, outer: Frame, listener: Listener | None, input: Any) -> Any:
+        with outer.run.listen(outer.inner_ns, listener):
             return await outer.driver.nested(outer, self._function(), self._program, input)
 
     def _function(self) -> Any:

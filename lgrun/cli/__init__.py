@@ -1,0 +1,1 @@
+"""The command line. Uses the public modules of lgrun and nothing of its engine."""

@@ -1,0 +1,1 @@
+"""How things look. Pure: values in, text out."""

@@ -1,0 +1,50 @@
+"""`lgrun history`: what happened on a thread."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from lgrun.cli.env import Environment
+from lgrun.cli.options import LookThread
+from lgrun.cli.status import ExitStatus
+
+if TYPE_CHECKING:
+    from lgrun.cli.timeline import Row
+
+
+def history(
+    env: Environment,
+    thread: LookThread,
+    limit: Annotated[int, typer.Option("--limit", "-L", min=0, metavar="N", help="The last N only; 0 is all.")] = 0,
+) -> ExitStatus:
+    """Show what happened on a thread: inputs, tasks, questions, answers, errors.
+
+    \b
+    lgrun history review-7k3f
+    lgrun history review-7k3f -L 5 --json
+    """
+    from lgrun.cli.session import open_saver, resolve
+    from lgrun.cli.timeline import timeline
+    from lgrun.cli.views import print_document, wants_document
+
+    saver = open_saver(env)
+    name = env.thread = resolve(thread, saver, acting=False)
+    rows = timeline(reversed(list(saver.history(name))))
+    shown = rows[-limit:] if limit else rows
+    if wants_document(env):
+        print_document(env, [row.document() for row in shown])
+    else:
+        _print_rows(env, shown)
+    return ExitStatus.DONE
+
+
+def _print_rows(env: Environment, rows: "Sequence[Row]") -> None:
+    from lgrun.cli.render.history import cells, clock
+    from lgrun.cli.render.table import table, tsv
+
+    if env.stdout_is_tty():
+        lines = [(str(row.n), clock(row.at), *cells(row, cut=60)) for row in rows]
+        env.put(table(("#", "TIME", "WHAT", "", "TOOK"), lines, width=env.width()))
+    else:
+        env.put(tsv([(str(row.n), row.at, *cells(row, cut=None)) for row in rows]))

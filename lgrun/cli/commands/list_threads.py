@@ -1,0 +1,166 @@
+"""`lgrun list`: all threads, newest first."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from lgrun.cli.env import Environment
+from lgrun.cli.status import ExitStatus
+
+if TYPE_CHECKING:
+    from lgrun.cli.session import Standing
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A thread in the list. `summary` is its question, error or result on one line; `value` the same as data."""
+
+    thread: str
+    status: str
+    workflow: str
+    updated: str
+    summary: str
+    questions: tuple[dict[str, Any], ...] = ()
+
+    def document(self) -> dict[str, Any]:
+        """Return it for machine output."""
+        return {
+            "schema": "lgrun.thread/1",
+            "thread": self.thread,
+            "status": self.status,
+            "workflow": self.workflow,
+            "updated": self.updated,
+            "summary": self.summary,
+            "questions": list(self.questions),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A thread, before what is shown of it is worked out."""
+
+    thread: str
+    status: str
+    updated: str
+    standing: "Standing"
+
+
+def list_threads(
+    env: Environment,
+    status: Annotated[
+        str | None,
+        typer.Option(
+            "--status", metavar="STATUS,...", help="Only these: done, failed, stopped, waiting, running, crashed."
+        ),
+    ] = None,
+    limit: Annotated[int, typer.Option("--limit", "-L", min=0, metavar="N", help="At most so many; 0 is all.")] = 20,
+) -> ExitStatus:
+    """List threads, newest first.
+
+    \b
+    lgrun list
+    lgrun list --status waiting,failed
+    lgrun list -q | xargs -n1 lgrun show
+    """
+    from lgrun.cli.session import open_saver
+    from lgrun.cli.views import print_document, wants_document
+
+    wanted = _statuses(status)
+    saver = open_saver(env)
+    found = [one for one in _found(env, saver) if not wanted or one.status in wanted]
+    found.sort(key=lambda one: (one.updated, one.thread), reverse=True)
+    chosen = found[:limit] if limit else found
+    if env.flags.quiet and not wants_document(env):
+        env.put("".join(f"{one.thread}\n" for one in chosen))
+        return ExitStatus.DONE
+    shown = [_entry(saver, one) for one in chosen]
+    if wants_document(env):
+        print_document(env, [entry.document() for entry in shown])
+    else:
+        _print_text(env, shown, len(found))
+    return ExitStatus.DONE
+
+
+def _statuses(text: str | None) -> frozenset[str]:
+    from lgrun.cli.diagnostics import Problem
+    from lgrun.cli.render.text import nearest
+    from lgrun.cli.status import OF_THREAD
+
+    wanted = frozenset(word.strip() for word in (text or "").split(",") if word.strip())
+    for word in sorted(wanted - OF_THREAD.keys()):
+        near = nearest(word, OF_THREAD)
+        hint = f"did you mean {near}?" if near else f"one of {', '.join(OF_THREAD)}"
+        raise Problem("usage", f"there is no status {word}", hint=hint)
+    return wanted
+
+
+def _found(env: Environment, saver: Any) -> Iterator[Found]:
+    """Yield all threads. One that cannot be read is listed as damaged: it must not hide the others."""
+    from lgrun.cli.session import Standing, standing_of, touched_at
+    from lgrun.errors import StateError
+
+    for thread in saver.threads():
+        try:
+            standing = standing_of(saver, thread)
+        except StateError as error:
+            env.say(f"! {error}")
+            yield Found(thread, "damaged", "", Standing(None, None))
+            continue
+        if standing.saved is not None:
+            yield Found(thread, str(standing.status), touched_at(standing.saved), standing)
+
+
+def _entry(saver: Any, found: Found) -> Entry:
+    from lgrun.cli.views import question_of
+
+    saved = found.standing.saved
+    if saved is None:
+        return Entry(found.thread, found.status, "", "", "")
+    questions = tuple(question_of(write) for write in found.standing.questions)
+    return Entry(
+        found.thread,
+        found.status,
+        _workflow_name(saver, saved.checkpoint),
+        found.updated,
+        _summary(found.status, saved, [question.line() for question in questions]),
+        tuple(question.document() for question in questions),
+    )
+
+
+def _workflow_name(saver: Any, point: Any) -> str:
+    """Return what was typed to start the thread. The checkpoint at the end of a run does not say it again."""
+    if point.origin is None and point.parent is not None:
+        before = saver.load(point.thread, point.parent)
+        point = before.checkpoint if before is not None else point
+    return str((point.origin or {}).get("ref") or point.entrypoint)
+
+
+def _summary(status: str, saved: Any, questions: Sequence[str]) -> str:
+    from lgrun.cli.render.text import dump
+    from lgrun.cli.render.values import readable
+
+    if status == "done":
+        return dump(readable(saved.checkpoint.value))
+    if status == "failed":
+        error = next(write for write in reversed(saved.writes) if write.kind == "error" and write.path == ())
+        return f"{error.type}: {error.message}"
+    return "; ".join(questions) if status == "waiting" else ""
+
+
+def _print_text(env: Environment, shown: Sequence[Entry], found: int) -> None:
+    from lgrun.cli.render.table import table, tsv
+    from lgrun.cli.render.thread import ago
+
+    if not env.stdout_is_tty():
+        env.put(tsv([(e.thread, e.status, e.workflow, e.updated, e.summary) for e in shown]))
+        return
+    if not shown:
+        env.note("no threads")
+        return
+    now = env.now()
+    rows = [(e.thread, e.status, e.workflow, ago(e.updated, now), e.summary) for e in shown]
+    env.put(table(("THREAD", "STATUS", "WORKFLOW", "UPDATED", ""), rows, width=env.width()))
+    if len(shown) < found:
+        env.note(f"{found - len(shown)} more: -L 0 shows all")

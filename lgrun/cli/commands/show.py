@@ -1,0 +1,103 @@
+"""`lgrun show`: one thread."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from lgrun.cli.env import Environment
+from lgrun.cli.options import LookThread
+from lgrun.cli.status import ExitStatus
+
+if TYPE_CHECKING:
+    from lgrun.cli.render.thread import ThreadView
+    from lgrun.cli.session import Guarded
+
+
+def show(
+    env: Environment,
+    thread: LookThread,
+    result: Annotated[bool, typer.Option("--result", help="Print what it returned, whole.")] = False,
+    given: Annotated[bool, typer.Option("--input", help="Print what the last run was given.")] = False,
+    source: Annotated[bool, typer.Option("--source", help="Print the code it ran with.")] = False,
+    traceback: Annotated[bool, typer.Option("--traceback", help="Print where it failed.")] = False,
+) -> ExitStatus:
+    """Show one thread: how it stands, its questions, tasks and result.
+
+    \b
+    lgrun show review-7k3f
+    lgrun show review-7k3f --get questions.0.text
+    lgrun show review-7k3f --source > review.py
+    """
+    from lgrun.cli.session import open_saver, resolve
+    from lgrun.cli.views import print_document, view_of, wants_document
+
+    saver = open_saver(env)
+    name = env.thread = resolve(thread, saver, acting=False)
+    view = view_of(env, saver, name)
+    if source:
+        _print_source(env, saver, view)
+    elif result:
+        _print_result(env, view)
+    elif given:
+        _print_input(env, view)
+    elif traceback:
+        _print_traceback(env, view)
+    elif wants_document(env):
+        print_document(env, view.document())
+    else:
+        _print_page(env, view)
+    return ExitStatus.DONE
+
+
+def _print_page(env: Environment, view: "ThreadView") -> None:
+    from lgrun.cli.render.thread import page
+
+    env.put("".join(line + "\n" for line in page(view, env.now())))
+
+
+def _print_result(env: Environment, view: "ThreadView") -> None:
+    from lgrun.cli.views import print_saved
+
+    if view.value is None:
+        _nothing(f"{view.thread} has no result: it is {view.status}")
+    print_saved(env, view.value)
+
+
+def _print_input(env: Environment, view: "ThreadView") -> None:
+    from lgrun.cli.views import print_saved
+
+    given = view.input()
+    if given is None:
+        _nothing(f"no input is recorded for {view.thread}")
+    print_saved(env, given)
+
+
+def _print_source(env: Environment, saver: "Guarded", view: "ThreadView") -> None:
+    from lgrun.cli.render.text import printable
+
+    sha256 = (view.origin or {}).get("sha256")
+    source = saver.read_source(view.thread, sha256) if isinstance(sha256, str) else None
+    if source is None:
+        _nothing(f"the code of {view.thread} was not kept")
+    elif env.stdout_is_tty():
+        env.put(printable(source.decode(errors="replace")))
+    else:
+        env.put_bytes(source)
+
+
+def _print_traceback(env: Environment, view: "ThreadView") -> None:
+    from lgrun.cli.timeline import last_error
+
+    row = last_error(view.rows)
+    if row is None or row.error is None:
+        _nothing(f"{view.thread} has not failed")
+        return
+    lines = [f"{row.error[0]}: {row.error[1]}" + (f"   in {row.name}" if row.name else "")]
+    lines += [f"  {line}" for line in reversed(row.trace or [])]
+    env.put("".join(line + "\n" for line in lines))
+
+
+def _nothing(message: str) -> None:
+    from lgrun.cli.diagnostics import Problem
+
+    raise Problem("nothing-there", message, status=ExitStatus.NOT_FOUND)

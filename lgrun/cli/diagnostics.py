@@ -1,0 +1,207 @@
+"""What went wrong, for the person who has to do something about it.
+
+`Problem` is what the command line itself raises. Exceptions of the library and of workflows are turned into one by
+`explain`; both are drawn in one place, `Problem.lines`.
+"""
+
+import os
+import sys
+import traceback
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any
+
+from lgrun.cli.render.text import one_line
+from lgrun.cli.status import ExitStatus
+
+
+class Problem(Exception):
+    """An expected failure of a command.
+
+    Args:
+        reference: which kind, in kebab-case; what machine output calls `type`.
+        message: what is wrong, in one line.
+        status: the exit code.
+        context: further lines: what was found, what is there instead.
+        hint: what to do, or exactly what to type.
+    """
+
+    def __init__(
+        self,
+        reference: str,
+        message: str,
+        *,
+        status: ExitStatus = ExitStatus.USAGE,
+        context: Sequence[str] = (),
+        hint: str | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.reference = reference
+        self.message = message
+        self.status = status
+        self.context = tuple(context)
+        self.hint = hint
+
+    def lines(self) -> Iterator[str]:
+        """Draw it for stderr."""
+        yield f"✗ {self.message}"
+        for line in self.context:
+            yield f"  {line}"
+        if self.hint:
+            yield f"  {self.hint}"
+
+    def document(self) -> dict[str, Any]:
+        """Return it as machine output shows it under `error`."""
+        return {
+            "type": self.reference,
+            "message": self.message,
+            "task": None,
+            "frames": [],
+            "hint": self.hint,
+            "context": list(self.context),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class FrameInfo:
+    """One line of a traceback."""
+
+    file: str
+    line: int
+    function: str
+    source: str
+
+    def document(self) -> dict[str, Any]:
+        """Return it as machine output shows it."""
+        return {"file": self.file, "line": self.line, "function": self.function, "source": self.source}
+
+
+@dataclass(frozen=True, slots=True)
+class Frames:
+    """The lines of a traceback that are the user's, innermost first, and how many others were left out."""
+
+    shown: tuple[FrameInfo, ...]
+    hidden: int
+
+    def lines(self, cwd: str) -> Iterator[str]:
+        """Draw them, the source lines below each other."""
+        places = [f"{short_path(frame.file, cwd)}:{frame.line} in {frame.function}" for frame in self.shown]
+        width = min(max(map(len, places), default=0), 60)
+        for frame, place in zip(self.shown, places, strict=True):
+            yield one_line(f"{place:<{width}}  {frame.source}".rstrip())
+        if self.hidden:
+            yield f"({self.hidden} library frames hidden; -v shows them)"
+
+
+def frames_of(tb: TracebackType | None, *, verbose: bool = False) -> Frames:
+    """Read a traceback. Without `verbose` only the user's own frames are kept, if there are any."""
+    found = [frame for frame in _walk(tb) if not frame.file.startswith(_MACHINERY)]
+    found.reverse()
+    own = [frame for frame in found if not is_library(frame.file)]
+    if verbose or not own:
+        return Frames(tuple(found), 0)
+    return Frames(tuple(own), len(found) - len(own))
+
+
+def _walk(tb: TracebackType | None) -> Iterator[FrameInfo]:
+    for summary in traceback.extract_tb(tb):
+        yield FrameInfo(summary.filename, summary.lineno or 0, summary.name, summary.line or "")
+
+
+_LGRUN = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
+_STDLIB = os.path.dirname(os.path.abspath(os.__file__)) + os.sep
+# What carries a call from lgrun to the user's function says nothing to anybody.
+_MACHINERY = (
+    _LGRUN,
+    _STDLIB + "concurrent" + os.sep,
+    _STDLIB + "threading.py",
+    _STDLIB + "asyncio" + os.sep,
+    _STDLIB + "contextlib.py",
+    _STDLIB + "importlib" + os.sep,
+    "<frozen importlib",
+)
+
+
+def is_library(file: str) -> bool:
+    """Tell whether a source file belongs to lgrun, to Python or to an installed package."""
+    return (
+        file.startswith((_LGRUN, _STDLIB, "<"))
+        or f"{os.sep}site-packages{os.sep}" in file
+        or f"{os.sep}dist-packages{os.sep}" in file
+    )
+
+
+def short_path(file: str, cwd: str) -> str:
+    """Return a path relative to the current folder if it lies inside."""
+    prefix = cwd.rstrip(os.sep) + os.sep
+    return file.removeprefix(prefix)
+
+
+def headline(error: BaseException) -> str:
+    """Return `Type: message`, with the type's module left out."""
+    try:
+        text = str(error)
+    except Exception:
+        text = "(its message cannot be shown)"
+    name = type(error).__name__
+    return f"{name}: {text}" if text else name
+
+
+def describe(error: BaseException, cwd: str, *, verbose: bool = False) -> list[str]:
+    """Draw a workflow's exception: what it says, where in the user's code, and what caused it."""
+    lines = headline(error).split("\n")
+    lines += [note for note in getattr(error, "__notes__", ()) if not note.startswith("During task with name")]
+    if isinstance(error, BaseExceptionGroup):
+        lines += [f"- {headline(inner)}" for inner in error.exceptions]
+    lines += frames_of(error.__traceback__, verbose=verbose).lines(cwd)
+    cause = error.__cause__
+    if cause is not None:
+        lines.append(f"caused by {headline(cause)}")
+        lines += frames_of(cause.__traceback__, verbose=verbose).lines(cwd)
+    return lines
+
+
+def full_traceback(error: BaseException) -> list[str]:
+    """Return Python's own traceback, line by line."""
+    return "".join(traceback.format_exception(error)).rstrip("\n").split("\n")
+
+
+def error_document(error: BaseException, task: str | None, hint: str | None) -> dict[str, Any]:
+    """Return a workflow's exception as machine output shows it under `error`."""
+    frames = frames_of(error.__traceback__)
+    return {
+        "type": type(error).__name__,
+        "message": headline(error).removeprefix(type(error).__name__).removeprefix(": "),
+        "task": task,
+        "frames": [frame.document() for frame in frames.shown],
+        "hint": hint,
+    }
+
+
+def explain(error: BaseException, *, thread: str | None = None) -> Problem | None:
+    """Turn an exception the library raises into a problem; None if it is not one of those."""
+    from lgrun import errors
+
+    if isinstance(error, Problem):
+        return error
+    if isinstance(error, errors.ThreadBusyError):
+        return Problem("busy", str(error), status=ExitStatus.BUSY, hint="wait for it with --wait 5m")
+    if isinstance(error, errors.StateIOError):
+        return Problem("state-io", str(error), status=ExitStatus.STATE_IO)
+    if isinstance(error, errors.StateError):
+        kind = "newer-format" if isinstance(error, errors.NewerFormatError) else "damaged-state"
+        return Problem(kind, str(error), status=ExitStatus.REFUSED)
+    if isinstance(error, errors.ReplayMismatchError):
+        hint = "to go on all the same: --on-change ignore"
+        return Problem("replay-mismatch", f"replay mismatch: {error}", status=ExitStatus.REFUSED, hint=hint)
+    if isinstance(error, errors.UnknownInterruptError):
+        return Problem("unknown-question", str(error), hint=thread and f"what is open: lgrun show {thread}")
+    if isinstance(error, errors.EmptyInputError):
+        return Problem("no-input", str(error))
+    return None
+
+
+def interpreter() -> str:
+    """Return which Python runs, for messages about modules that are not installed in it."""
+    return sys.executable

@@ -1,0 +1,154 @@
+"""From what a person types to the file or module a workflow is in.
+
+path.py            the one entrypoint inside          pkg.mod:name       an importable module
+path.py:name       that one                           name               a table, or ./workflows/name.py
+"""
+
+import os
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NoReturn
+
+from lgrun.cli.diagnostics import Problem
+from lgrun.cli.env import Environment
+from lgrun.cli.render.text import nearest
+from lgrun.cli.status import ExitStatus
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """Where a workflow is: a file or a module, and which entrypoint of it.
+
+    Args:
+        typed: what was typed.
+        path: the file, absolute.
+        module: the module's dotted name, where there is no path.
+        name: the entrypoint, or None for the only one.
+    """
+
+    typed: str
+    path: Path | None = None
+    module: str | None = None
+    name: str | None = None
+
+
+def project_root(folder: Path) -> Path | None:
+    """Return the nearest folder, upwards, that is the root of a project."""
+    for here in (folder, *folder.parents):
+        if any((here / mark).exists() for mark in ("lgrun.toml", "pyproject.toml", ".git")):
+            return here
+    return None
+
+
+# --- finding
+
+
+def find(typed: str, env: Environment) -> Reference:
+    """Say which file or module a WORKFLOW means.
+
+    Raises:
+        Problem: there is none (exit 4), or it is not of a known form (exit 2).
+    """
+    target, name = _split(typed)
+    if not target:
+        raise Problem("bad-workflow", f"{typed!r} names no workflow", hint="like review.py or review.py:main")
+    if _is_path(target, env.cwd):
+        return _file(typed, target, name, env)
+    if re.fullmatch(r"[\w-]+", target):
+        found = _by_name(target, env)
+        if found is not None:
+            return Reference(typed, path=found.path, module=found.module, name=name or found.name)
+    if name is not None and re.fullmatch(r"[^\W\d]\w*(\.[^\W\d]\w*)*", target):
+        return Reference(typed, module=target, name=name)
+    return _not_found(typed, target, env)
+
+
+def _split(typed: str) -> tuple[str, str | None]:
+    target, colon, name = typed.rpartition(":")
+    return (target, name) if colon and name.isidentifier() else (typed, None)
+
+
+def _is_path(target: str, cwd: Path) -> bool:
+    return target.endswith(".py") or os.sep in target or (cwd / target).is_file()
+
+
+def _file(typed: str, target: str, name: str | None, env: Environment) -> Reference:
+    path = Path(os.path.abspath(env.cwd / Path(target).expanduser()))
+    if path.is_dir() and (path / "__init__.py").is_file():
+        path /= "__init__.py"
+    if not path.is_file():
+        _not_found(typed, target, env)
+    return Reference(typed, path=path, name=name)
+
+
+def _by_name(word: str, env: Environment) -> Reference | None:
+    for table, folder in _tables(env.cwd):
+        entry = table.get(word)
+        if isinstance(entry, str):
+            return _table_entry(entry, folder, env)
+    for folder in _workflow_folders(env):
+        for path in (folder / f"{word}.py", folder / word / "__init__.py"):
+            if path.is_file():
+                return Reference(word, path=Path(os.path.abspath(path)))
+    return None
+
+
+def _table_entry(entry: str, folder: Path, env: Environment) -> Reference:
+    target, name = _split(entry)
+    if target.endswith(".py") or os.sep in target:
+        return _file(entry, str(folder / target), name, env)
+    return Reference(entry, module=target, name=name)
+
+
+def _workflow_folders(env: Environment) -> list[Path]:
+    extra = env.environ.get("LGRUN_PATH", "").split(os.pathsep)
+    return [env.cwd / "workflows", *(env.cwd / folder for folder in extra if folder)]
+
+
+def _tables(cwd: Path) -> Iterator[tuple[Mapping[str, Any], Path]]:
+    """Yield the table of workflow names of the nearest configuration file."""
+    for folder in (cwd, *cwd.parents):
+        for file, keys in (("lgrun.toml", ()), ("pyproject.toml", ("tool", "lgrun"))):
+            if (folder / file).is_file():
+                table = _read_table(folder / file, (*keys, "workflows"))
+                if table is not None:
+                    yield table, folder
+                    return
+
+
+def _read_table(file: Path, keys: tuple[str, ...]) -> Mapping[str, Any] | None:
+    import tomllib
+
+    try:
+        here: Any = tomllib.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise Problem("bad-config", f"{file} cannot be read: {error}") from None
+    for key in keys:
+        here = here.get(key) if isinstance(here, dict) else None
+    return here if isinstance(here, dict) else None
+
+
+def _not_found(typed: str, target: str, env: Environment) -> NoReturn:
+    folder = (env.cwd / target).parent
+    prefix = target.rpartition(os.sep)[0]
+    known = [os.path.join(prefix, path.name) for path in _listing(folder) if path.suffix == ".py"]
+    known += [path.stem for base in _workflow_folders(env) for path in _listing(base) if path.suffix == ".py"]
+    known += [word for table, _ in _tables(env.cwd) for word in table]
+    near = f"{target}.py" if f"{target}.py" in known else nearest(target, known)
+    raise Problem(
+        "no-such-workflow",
+        f"no workflow {typed}" if not target.endswith(".py") else f"no such file: {target}",
+        status=ExitStatus.NOT_FOUND,
+        hint=f"did you mean {near}?"
+        if near
+        else "a WORKFLOW is path.py, path.py:name, pkg.mod:name, or a name in ./workflows",
+    )
+
+
+def _listing(folder: Path) -> list[Path]:
+    try:
+        return sorted(folder.iterdir())
+    except OSError:
+        return []

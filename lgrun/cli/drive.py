@@ -1,0 +1,183 @@
+"""Running a workflow: its events are drawn as they come, signals stop it in good order, questions are asked."""
+
+import _thread
+import inspect
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from lgrun.cli.diagnostics import Problem
+from lgrun.cli.env import Environment
+from lgrun.cli.prompt import ask_all
+from lgrun.cli.render.plain import Reporter
+from lgrun.cli.render.thread import Question
+from lgrun.cli.render.values import readable
+
+GRACE = 10.0
+"""Seconds that running tasks get after SIGTERM or SIGHUP."""
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What is run.
+
+    Args:
+        workflow: with a saver.
+        thread: id of the thread.
+        on_change: what to do about another call than the one recorded.
+        wait: seconds to wait for whoever holds the thread.
+        verb: `invoke` or `resume`, for the history.
+    """
+
+    workflow: Any
+    thread: str
+    on_change: str
+    wait: float | None
+    verb: str
+
+
+@dataclass(slots=True)
+class Outcome:
+    """How a run ended.
+
+    Args:
+        status: done, waiting, failed or stopped.
+        name: of the workflow.
+        error: what it raised.
+        failed: the event of the task that raised it.
+        questions: the open ones.
+        signal: the signal that stopped it.
+    """
+
+    status: str = "stopped"
+    name: str = ""
+    error: BaseException | None = None
+    failed: Any = None
+    questions: list[Question] = field(default_factory=list)
+    signal: int | None = None
+
+
+def converse(env: Environment, job: Job, payload: Any, *, asking: bool = True) -> Outcome:
+    """Run; at a terminal, ask what the run asks and go on, until it ends or the person leaves.
+
+    Args:
+        env: the world.
+        job: what is run.
+        payload: the input, or the answers.
+        asking: the person has not left yet.
+    """
+    from lgrun.types import Command
+
+    outcome = run(env, job, payload)
+    while asking and outcome.status == "waiting" and env.interactive():
+        answers = ask_all(env, outcome.questions)
+        if answers.interrupted:
+            outcome.signal = signal.SIGINT
+        if answers.given:
+            outcome = run(env, job, Command(resume=answers.given))
+        if answers.left:
+            break
+    return outcome
+
+
+def run(env: Environment, job: Job, payload: Any) -> Outcome:
+    """Run once and report on stderr what happens.
+
+    A disk that refuses and code that changed end a run like a failure of the workflow: what is saved is kept.
+
+    Raises:
+        ThreadBusyError, EmptyInputError, UnknownInterruptError: see `Workflow.events`.
+    """
+    from lgrun.errors import ReplayMismatchError, StateError
+
+    reporter = Reporter(env)
+    config = {"configurable": {"thread_id": job.thread}}
+    by = f"{env.user()}, {job.verb}"
+    events = job.workflow.events(payload, config, on_change=job.on_change, by=by, wait=job.wait)
+    outcome = Outcome(name=job.workflow.name)
+    failures: list[Any] = []
+    with _signals(env, reporter, events.cancel) as caught:
+        try:
+            for event in _checked(events, job.workflow):
+                if event.type == "task.error":
+                    failures.append(event)
+                elif event.type == "run.end" and event.ns == ():
+                    outcome = _outcome(event, job.workflow.name, failures)
+                reporter.tell(event)
+        except (StateError, ReplayMismatchError) as error:
+            outcome = Outcome("failed", job.workflow.name, error)
+    outcome.signal = caught[0] if caught and outcome.status != "done" else None
+    return outcome
+
+
+def _checked(events: Any, workflow: Any) -> Iterator[Any]:
+    """Pass events on; say what is wrong with a workflow that cannot be run here."""
+    try:
+        yield from events
+    except TypeError as error:
+        if not inspect.iscoroutinefunction(workflow.source):
+            raise
+        raise Problem("async-workflow", f"{workflow.name} cannot be run: {error}") from None
+
+
+def _outcome(event: Any, name: str, failures: list[Any]) -> Outcome:
+    failed = next((found for found in failures if found.error is event.error), None)
+    questions = [_asked(question) for question in event.questions]
+    return Outcome(event.status, name, event.error, failed, questions)
+
+
+def _asked(event: Any) -> Question:
+    from lgrun.checkpoint.serde import encode
+
+    asked = event.interrupt
+    schema = asked.response_schema if isinstance(asked.response_schema, dict) else None
+    return Question(event.q, asked.id, event.name, readable(encode(asked.value)), schema)
+
+
+# --- signals
+
+
+@contextmanager
+def _signals(env: Environment, reporter: Reporter, cancel: Callable[[str], None]) -> Iterator[list[int]]:
+    """Stop the run in good order at the first signal; the second one of a kind kills, as the system does it.
+
+    Yields:
+        The signals that came.
+    """
+    caught: list[int] = []
+
+    def handle(signum: int, _frame: Any) -> None:
+        caught.append(signum)
+        signal.signal(signum, signal.SIG_DFL)
+        env.say(_stopping(signum, reporter))
+        # Elsewhere, because this code may have interrupted the main thread while it holds a lock of the run.
+        _thread.start_new_thread(cancel, (signal.Signals(signum).name,))
+        if signum != signal.SIGINT:
+            _thread.start_new_thread(_kill_later, (signum,))
+
+    # A signal that was ignored from the start stays ignored: nohup, background jobs of a shell.
+    wanted = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    old = {signum: signal.getsignal(signum) for signum in wanted}
+    changed = [signum for signum in wanted if old[signum] is not signal.SIG_IGN]
+    for signum in changed:
+        signal.signal(signum, handle)
+    try:
+        yield caught
+    finally:
+        for signum in changed:
+            signal.signal(signum, signal.SIG_DFL if signum in caught else old[signum])
+
+
+def _stopping(signum: int, reporter: Reporter) -> str:
+    running = reporter.running()
+    what = f"stopping after {running}…" if running else "stopping…"
+    return f"{what} Ctrl-C again to stop now" if signum == signal.SIGINT else what
+
+
+def _kill_later(signum: int) -> None:
+    time.sleep(GRACE)
+    os.kill(os.getpid(), signum)

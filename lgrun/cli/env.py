@@ -1,0 +1,268 @@
+"""The world, as one object: streams, terminal, variables, folder, clock, and the flags every command shares.
+
+Nothing else in the command line touches `sys.stdout`, `os.environ` or a clock, so a test can put another world in.
+"""
+
+import builtins
+import io
+import os
+import select
+import signal
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import NoReturn, TextIO
+
+from lgrun.cli.render.text import printable
+
+
+@dataclass(slots=True)
+class Flags:
+    """The options that mean the same in every command."""
+
+    state_dir: Path | None = None
+    json: bool = False
+    get: str | None = None
+    quiet: bool = False
+    no_input: bool = False
+    verbose: int = 0
+
+
+def _current_folder() -> Path:
+    try:
+        return Path.cwd()
+    except FileNotFoundError:
+        return Path("/")
+
+
+@dataclass(slots=True)
+class Environment:
+    """What a command sees of the world.
+
+    Args:
+        environ: environment variables.
+        cwd: the current folder.
+        stdin: descriptor questions are answered on, and `-` is read from.
+        stdout: descriptor of the answer.
+        stderr: descriptor of the talk.
+        flags: the shared options; set once the arguments are parsed.
+        thread: the thread this command turned out to be about, for machine output of an error.
+        dies_of_pipe: a reader who has gone ends the command (it looks) or not (it runs a workflow).
+    """
+
+    environ: Mapping[str, str] = field(default_factory=lambda: os.environ)
+    cwd: Path = field(default_factory=_current_folder)
+    stdin: int = 0
+    stdout: int = 1
+    stderr: int = 2
+    flags: Flags = field(default_factory=Flags)
+    thread: str | None = None
+    dies_of_pipe: bool = True
+
+    # --- talk and answer
+
+    def say(self, text: str = "") -> None:
+        """Write a line for people to stderr. Never fails: that nobody listens stops nothing."""
+        try:
+            _write_all(self.stderr, _encode(printable(text) + "\n"))
+        except OSError:
+            if not self.dies_of_pipe:
+                _talk_to_nobody()
+
+    def note(self, text: str) -> None:
+        """Like `say`, but not with --quiet."""
+        if not self.flags.quiet:
+            self.say(text)
+
+    def put(self, text: str) -> None:
+        """Write the answer to stdout: as it is into a pipe, with control characters made visible on a terminal."""
+        self.put_bytes(_encode(printable(text) if self.stdout_is_tty() else text))
+
+    def put_bytes(self, data: bytes) -> None:
+        """Write raw bytes to stdout."""
+        try:
+            _write_all(self.stdout, data)
+        except BrokenPipeError:
+            if self.dies_of_pipe:
+                die_of(signal.SIGPIPE)
+        except OSError as error:
+            # A full disk behind `> file`: the answer is saved, but whoever called must not take this for success.
+            if not self.dies_of_pipe:
+                self.say(f"! the answer could not be written to stdout: {error.strerror}")
+                return
+            raise
+
+    # --- the terminal
+
+    def stdout_is_tty(self) -> bool:
+        """Tell whether a person reads the answer."""
+        return os.isatty(self.stdout)
+
+    def width(self) -> int:
+        """Return how many columns the terminal on stdout has."""
+        given = self.environ.get("COLUMNS", "")
+        if given.isascii() and given.isdigit() and int(given):
+            return int(given)
+        try:
+            return os.get_terminal_size(self.stdout).columns or 80
+        except OSError:
+            return 80
+
+    def interactive(self) -> bool:
+        """Tell whether questions may be asked: a person is there and did not forbid it."""
+        return (
+            not self.flags.no_input
+            and not truthy(self.environ.get("LGRUN_NO_INPUT"))
+            and os.isatty(self.stdin)
+            and os.isatty(self.stderr)
+        )
+
+    def ask(self, prompt: str) -> str | None:
+        """Print `prompt` and read one line; None at the end of input (Ctrl-D)."""
+        _write_all(self.stderr, _encode(printable(prompt)))
+        line = bytearray()
+        while not line.endswith(b"\n"):
+            piece = os.read(self.stdin, 4096)
+            if not piece:
+                break
+            line += piece
+        if not line:
+            self.say()
+            return None
+        return line.decode(errors="replace").removesuffix("\n")
+
+    def read_stdin(self) -> bytes:
+        """Read all of standard input. Only called where the user wrote `-`."""
+        with os.fdopen(os.dup(self.stdin), "rb") as stream:
+            return stream.read()
+
+    # --- everything else
+
+    def now(self) -> datetime:
+        """Return the time of day, with offset."""
+        return datetime.now().astimezone()
+
+    def monotonic(self) -> float:
+        """Return seconds, for measuring."""
+        return time.monotonic()
+
+    def sleep(self, seconds: float) -> None:
+        """Wait."""
+        time.sleep(seconds)
+
+    def user(self) -> str:
+        """Return who is at the keyboard, as `name@host`."""
+        name = self.environ.get("LOGNAME") or self.environ.get("USER")
+        if not name:
+            import pwd
+
+            try:
+                name = pwd.getpwuid(os.getuid()).pw_name
+            except KeyError:
+                name = str(os.getuid())
+        return f"{name}@{os.uname().nodename}"
+
+    def keep_streams_from_workflow(self) -> None:
+        """Keep workflow code, and programs it starts, away from the answer and from the user's input.
+
+        From now on descriptor 1 is stderr and descriptor 0 is empty; this object keeps the real ones. It is never
+        undone: threads a workflow leaves behind may still print.
+        """
+        self.dies_of_pipe = False
+        if self.stdin != 0 or self.stdout != 1:
+            return
+        self.stdin, self.stdout = os.dup(0), os.dup(1)
+        os.dup2(2, 1)
+        nothing = os.open(os.devnull, os.O_RDONLY)
+        os.dup2(nothing, 0)
+        os.close(nothing)
+        sys.stdin = _NoInput()
+        builtins.input = _no_input
+        sys.stdout = _unbreakable(1)
+        sys.stderr = _unbreakable(2)
+
+
+class WorkflowReadsInput(RuntimeError):
+    """Workflow code reads the terminal; a run that is taken up again later could not repeat that."""
+
+    def __init__(self) -> None:
+        super().__init__("a workflow cannot read standard input: ask with interrupt(), or take it from the input")
+
+
+def _no_input(prompt: object = "", /) -> NoReturn:
+    """Stand in for `input()`, which would print its prompt first."""
+    raise WorkflowReadsInput
+
+
+class _NoInput(io.TextIOBase):
+    """Standard input of workflow code: reading says what to use instead of hanging or taking an answer away."""
+
+    def readable(self) -> bool:
+        return True
+
+    def readline(self, size: int = -1, /) -> NoReturn:  # type: ignore[override]
+        raise WorkflowReadsInput
+
+    def read(self, size: int | None = -1, /) -> NoReturn:
+        raise WorkflowReadsInput
+
+
+class _UnbreakableFile(io.FileIO):
+    """A descriptor that swallows what nobody reads: a closed pipe or terminal must not stop a run in a print()."""
+
+    def write(self, data: "io.ReadableBuffer") -> int:  # type: ignore[name-defined]
+        try:
+            written = super().write(data)
+        except BlockingIOError:
+            written = None
+        except OSError:
+            _talk_to_nobody()
+            return len(data)
+        if written is None:
+            select.select([], [self.fileno()], [])
+            return 0
+        return written
+
+
+def _talk_to_nobody() -> None:
+    """Point a workflow's stdout and stderr nowhere, once a write has failed: the next one may be its own."""
+    nothing = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nothing, 1)
+    os.dup2(nothing, 2)
+    os.close(nothing)
+
+
+def _unbreakable(descriptor: int) -> TextIO:
+    raw = _UnbreakableFile(descriptor, "w", closefd=False)
+    return io.TextIOWrapper(io.BufferedWriter(raw), encoding="utf-8", errors="backslashreplace", line_buffering=True)
+
+
+def _write_all(descriptor: int, data: bytes) -> None:
+    view = memoryview(data)
+    while view:
+        try:
+            view = view[os.write(descriptor, view) :]
+        except BlockingIOError:
+            # Some other program made the pipe non-blocking.
+            select.select([], [descriptor], [])
+
+
+def _encode(text: str) -> bytes:
+    return text.encode("utf-8", errors="backslashreplace")
+
+
+def truthy(text: str | None) -> bool:
+    """Read an on/off variable: unset, empty, 0, false, no and off are off."""
+    return (text or "").strip().lower() not in {"", "0", "false", "no", "off"}
+
+
+def die_of(signum: int) -> NoReturn:
+    """End the process by the signal itself, so that a shell loop around it stops as well."""
+    signal.signal(signum, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signum})
+    os.kill(os.getpid(), signum)
+    # Only reached if the signal is held back from outside.
+    os._exit(128 + signum)

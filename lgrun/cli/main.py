@@ -1,0 +1,44 @@
+"""Where the installed command starts. Only the standard library, and little of it, until Typer is really needed."""
+
+import os
+import sys
+
+
+def main() -> int:
+    """Run the command line and return its exit code."""
+    _open_standard_streams()
+    arguments = sys.argv[1:]
+    if arguments == ["--version"]:
+        return _print_version()
+    from lgrun.cli.app import run
+
+    return run(arguments)
+
+
+def _open_standard_streams() -> None:
+    """Put /dev/null where descriptor 0, 1 or 2 is closed.
+
+    Otherwise the next file opened would get that number, and whatever is printed would be written into it: the state.
+    """
+    for descriptor in range(3):
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            # The lowest free number is taken, and those below this one are in use.
+            os.open(os.devnull, os.O_RDWR)
+            # Descriptors made by os.open are not inherited; the standard ones have to be.
+            os.set_inheritable(descriptor, True)
+
+
+def _print_version() -> int:
+    from lgrun import __version__
+
+    try:
+        os.write(1, f"lgrun {__version__}\n".encode())
+    except OSError:
+        pass
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

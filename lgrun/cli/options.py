@@ -1,0 +1,98 @@
+"""The options that every command has, declared once."""
+
+import functools
+import inspect
+import typing
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import typer
+
+from lgrun.cli.env import Environment, Flags
+from lgrun.cli.status import ExitStatus
+
+Wait = Annotated[str | None, typer.Option("--wait", metavar="DUR", help="Wait if the thread is busy: 10s, 5m, 2h.")]
+OnChange = Annotated[
+    Literal["warn", "fail", "ignore"],
+    typer.Option("--on-change", help="When the code no longer does what is recorded."),
+]
+LookThread = Annotated[
+    str,
+    typer.Argument(metavar="THREAD", show_default=False, help="A thread's id or the start of it, @last or @waiting."),
+]
+
+_KEYWORD = inspect.Parameter.KEYWORD_ONLY
+
+
+def _shared(
+    *,
+    state_dir: Annotated[
+        Path | None,
+        typer.Option("--state-dir", "-S", metavar="DIR", help="Where threads are kept. [env: LGRUN_STATE_DIR]"),
+    ] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print one JSON document, also on failure.")] = False,
+    get: Annotated[
+        str | None,
+        typer.Option("--get", metavar="PATH", help="Print one value of that document, like questions.0.text."),
+    ] = None,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Say only what went wrong; list: ids only.")] = False,
+    no_input: Annotated[bool, typer.Option("--no-input", help="Never ask. [env: LGRUN_NO_INPUT]")] = False,
+    verbose: Annotated[int, typer.Option("--verbose", "-v", count=True, help="Say more.", show_default=False)] = 0,
+) -> None:
+    """Only its signature is used."""
+
+
+SHARED = inspect.signature(_shared).parameters
+
+VALUE_FLAGS = frozenset({"-S", "--state-dir", "--get"})
+"""Shared options that take a value."""
+SWITCHES = frozenset({"--json", "-q", "--quiet", "--no-input", "-v", "--verbose", "-vv"})
+"""Shared options that do not."""
+
+
+class Interrupted(Exception):
+    """Ctrl-C, where no run is there to be stopped."""
+
+
+def with_shared_options(command: Callable[..., ExitStatus]) -> Callable[..., ExitStatus]:
+    """Return what Typer calls for `command(env, ...)`: it has the shared options too, and puts them into `env`."""
+    own = inspect.signature(command, eval_str=True).parameters
+
+    @functools.wraps(command)
+    def run(*, ctx: typer.Context, **given: Any) -> ExitStatus:
+        env: Environment = ctx.obj
+        env.flags = Flags(**{name: given.pop(name) for name in SHARED})
+        try:
+            return command(env, **given)
+        except KeyboardInterrupt:
+            # Typer would make an exit code of it.
+            raise Interrupted from None
+
+    context = inspect.Parameter("ctx", _KEYWORD, annotation=typer.Context)
+    mine = [parameter.replace(kind=_KEYWORD) for name, parameter in own.items() if name != "env"]
+    signature = inspect.Signature([context, *mine, *SHARED.values()])
+    run.__signature__ = signature  # type: ignore[attr-defined]
+    run.__annotations__ = {name: parameter.annotation for name, parameter in signature.parameters.items()}
+    del run.__wrapped__
+    return typing.cast("Callable[..., ExitStatus]", run)
+
+
+def shared_first(arguments: list[str]) -> list[str]:
+    """Move shared options that stand before the subcommand behind it.
+
+    Behind it, Typer knows them; before it there can be nothing else, so no value can be mistaken for an option.
+    """
+    moved: list[str] = []
+    rest = list(arguments)
+    while rest and rest[0].startswith("-"):
+        head = rest[0]
+        if head in SWITCHES or head.startswith(("--state-dir=", "--get=")) or (head[:2] == "-S" and len(head) > 2):
+            moved.append(rest.pop(0))
+        elif head in VALUE_FLAGS and len(rest) > 1:
+            moved += rest[:2]
+            del rest[:2]
+        else:
+            break
+    # Without a subcommand there is only the help page, which needs none of them.
+    return [rest[0], *moved, *rest[1:]] if rest and not rest[0].startswith("-") else rest

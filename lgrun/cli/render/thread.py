@@ -1,0 +1,248 @@
+"""A thread as a document for machines, and as a page for people."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from lgrun.checkpoint.base import Encoded
+from lgrun.cli.render.text import brief, duration, one_line, parse_time, shorten
+from lgrun.cli.render.values import readable
+from lgrun.cli.status import OF_THREAD
+from lgrun.cli.timeline import Row, last_error
+
+_HEADLINES = ("question", "message", "prompt", "title", "description", "text")
+_MENUS = ("options", "choices", "enum")
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """An open question, as it is shown: its number, who asks, what, and what may be answered."""
+
+    q: int
+    interrupt: str
+    task: str
+    value: Any
+    schema: dict[str, Any] | None
+
+    @property
+    def text(self) -> str:
+        """Return what is asked, as text."""
+        if isinstance(self.value, str):
+            return self.value
+        if isinstance(self.value, dict):
+            for key in _HEADLINES:
+                if isinstance(self.value.get(key), str):
+                    return str(self.value[key])
+        return brief(self.value, 200)
+
+    @property
+    def options(self) -> list[Any] | None:
+        """Return the answers to choose from, if there is such a list."""
+        lists = [self.value.get(key) for key in _MENUS] if isinstance(self.value, dict) else []
+        lists.append((self.schema or {}).get("enum"))
+        return next((found for found in lists if isinstance(found, list) and found), None)
+
+    @property
+    def kind(self) -> str | None:
+        """Return the declared type of the answer: bool, int, number, text, json; None if there is none."""
+        declared = (self.schema or {}).get("type")
+        if declared is None and isinstance(self.value, dict):
+            declared = self.value.get("type")
+        return _KINDS.get(declared) if isinstance(declared, str) else None
+
+    @property
+    def context(self) -> dict[str, Any]:
+        """Return what else came with the question."""
+        if not isinstance(self.value, dict):
+            return {}
+        used = {*_MENUS, "default", "type", "schema", "response_schema"}
+        used.add(next((key for key in _HEADLINES if isinstance(self.value.get(key), str)), ""))
+        return {key: item for key, item in self.value.items() if key not in used}
+
+    def document(self) -> dict[str, Any]:
+        """Return it for machine output."""
+        return {
+            "id": f"q{self.q}",
+            "interrupt": self.interrupt,
+            "task": self.task,
+            "text": self.text,
+            "value": self.value,
+            "options": self.options,
+            "schema": self.schema,
+        }
+
+    def line(self) -> str:
+        """Draw it on one line."""
+        options = self.options
+        menu = f"  [{'/'.join(_word(option) for option in options)}]" if options else ""
+        return f"q{self.q}  {shorten(one_line(self.text), 200)}{menu}"
+
+
+_KINDS = {
+    "boolean": "bool",
+    "bool": "bool",
+    "integer": "int",
+    "int": "int",
+    "number": "number",
+    "float": "number",
+    "string": "text",
+    "text": "text",
+    "object": "json",
+    "array": "json",
+    "json": "json",
+}
+
+
+def _word(option: Any) -> str:
+    return one_line(option) if isinstance(option, str) else brief(option)
+
+
+@dataclass(slots=True, kw_only=True)
+class ThreadView:
+    """What is known of a thread. Machine output of every command that has one is made from this.
+
+    Args:
+        thread: its id.
+        status: how it stands; None if there is no such thread.
+        origin: what it recorded of its workflow.
+        entrypoint: the workflow's name.
+        rows: its timeline.
+        questions: the open ones.
+        value: what the last run returned, if that is done.
+        error: why it failed, as a document.
+        next: what to type next.
+        exit: the exit code of the command, where that is not the thread's.
+    """
+
+    thread: str
+    status: str | None
+    origin: dict[str, Any] | None = None
+    entrypoint: str = ""
+    rows: Sequence[Row] = ()
+    questions: Sequence[Question] = ()
+    value: Encoded | None = None
+    error: dict[str, Any] | None = None
+    next: Sequence[str] = ()
+    exit: int | None = None
+    extra: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def run(self) -> int:
+        """Return the number of the last run."""
+        return self.rows[-1].run if self.rows else 0
+
+    def last_run(self) -> list[Row]:
+        """Return the rows of the last run."""
+        return [row for row in self.rows if row.run == self.run]
+
+    def input(self) -> Encoded | None:
+        """Return what the last run was given."""
+        return next((row.value for row in self.last_run() if row.kind == "input"), None)
+
+    def tasks(self) -> list[Row]:
+        """Return the tasks of the last run."""
+        return [row for row in self.last_run() if row.kind == "task"]
+
+    def document(self) -> dict[str, Any]:
+        """Return the run document."""
+        origin = self.origin or {}
+        rows = self.last_run()
+        return {
+            "schema": "lgrun.run/1",
+            "thread": self.thread,
+            "workflow": {key: origin.get(key) for key in ("ref", "path")}
+            | {"name": origin.get("name") or self.entrypoint or None, "sha256": origin.get("sha256")},
+            "run": self.run,
+            "status": self.status,
+            "exit": int(OF_THREAD[self.status]) if self.exit is None and self.status else self.exit,
+            "value": readable(self.value),
+            "has_value": self.value is not None,
+            "questions": [question.document() for question in self.questions],
+            "error": self.error,
+            "tasks": [_task_document(row) for row in self.tasks()],
+            "started": rows[0].at if rows else None,
+            "ended": rows[-1].at if rows and self.status != "running" else None,
+            "next": list(self.next),
+            **self.extra,
+        }
+
+
+def _task_document(row: Row) -> dict[str, Any]:
+    return {
+        "step": row.n,
+        "name": row.name,
+        "status": row.status,
+        "cached": row.cached,
+        "ms": None if row.ms is None else round(row.ms),
+    }
+
+
+def recorded_error(rows: Sequence[Row]) -> dict[str, Any] | None:
+    """Return the recorded failure of the last run as machine output shows it."""
+    row = last_error(rows)
+    if row is None or row.error is None:
+        return None
+    return {
+        "type": row.error[0],
+        "message": row.error[1],
+        "task": row.name or None,
+        "frames": [str(line) for line in row.trace or ()],
+        "hint": None,
+    }
+
+
+# --- for people
+
+SYMBOLS = {"done": "✓", "failed": "✗", "waiting": "?", "running": "…", "stopped": "■", "crashed": "✗"}
+
+
+def page(view: ThreadView, now: datetime) -> Iterator[str]:
+    """Draw the thread for a person."""
+    origin = view.origin or {}
+    where = str(origin.get("ref") or view.entrypoint or "?")
+    yield f"{SYMBOLS.get(view.status or '', '?')} {view.thread}  {view.status}  {one_line(where)}"
+    if view.rows:
+        yield f"  run {view.run}, {ago(view.rows[-1].at, now)}"
+    given = view.input()
+    if given is not None:
+        yield f"  input   {brief(readable(given), 100)}"
+    yield from _section("tasks", [task_line(row) for row in view.tasks()])
+    yield from _section("questions", [question.line() for question in view.questions])
+    if view.error is not None:
+        yield from _section("error", _error_lines(view.error))
+    if view.value is not None:
+        yield from _section("result", [brief(readable(view.value), 200)])
+    for line in view.next:
+        yield f"  next:  {line}"
+
+
+def _error_lines(error: dict[str, Any]) -> list[str]:
+    task = f"  in {one_line(str(error['task']))}" if error.get("task") else ""
+    return [f"{error['type']}: {shorten(one_line(str(error['message'])), 300)}{task}"]
+
+
+def _section(title: str, lines: Sequence[str]) -> Iterator[str]:
+    if lines:
+        yield f"  {title}"
+        for line in lines:
+            yield f"    {line}"
+
+
+def task_line(row: Row) -> str:
+    """Draw one task: how it ended and how long it took."""
+    symbol = SYMBOLS.get(row.status or "", "?")
+    took = f"  {duration(row.ms / 1000)}" if row.ms is not None else ""
+    detail = f"  {row.error[0]}: {shorten(one_line(row.error[1]), 100)}" if row.error else ""
+    return f"{symbol} {one_line(row.name)}{took}{'  (cached)' if row.cached else ''}{detail}"
+
+
+def ago(at: str, now: datetime) -> str:
+    """Return how long ago something was."""
+    then = parse_time(at)
+    if then is None or then.tzinfo is None:
+        return at
+    seconds = (now - then).total_seconds()
+    if seconds < 1:
+        return "just now"
+    return f"{int(seconds)}s ago" if seconds < 60 else f"{duration(seconds)} ago"

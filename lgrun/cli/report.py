@@ -1,0 +1,124 @@
+"""How a run ends: the answer on stdout, the talk on stderr, the exit code."""
+
+from collections.abc import Iterator
+
+from lgrun.checkpoint.base import BaseCheckpointSaver
+from lgrun.cli.diagnostics import Problem, describe, error_document, explain
+from lgrun.cli.drive import Outcome
+from lgrun.cli.env import Environment, die_of
+from lgrun.cli.render.text import duration, one_line
+from lgrun.cli.session import command
+from lgrun.cli.status import OF_THREAD, ExitStatus
+from lgrun.cli.views import print_document, print_value, view_of, waiting_lines, wants_document
+
+
+def conclude(
+    env: Environment, saver: BaseCheckpointSaver, thread: str, outcome: Outcome, *, seconds: float
+) -> ExitStatus:
+    """Say how a run ended, print its value, and return the exit code, unless a signal ends the process."""
+    problem = explain(outcome.error, thread=thread) if outcome.error is not None else None
+    status = _exit_status(outcome, problem)
+    for line in _talk(env, saver, thread, outcome, problem, seconds):
+        if outcome.status == "failed":
+            env.say(line)
+        else:
+            env.note(line)
+    if wants_document(env):
+        status = _print_run(env, saver, thread, outcome, problem, status)
+    elif outcome.status == "done":
+        print_value(env, saver.load(thread), thread)
+    if outcome.signal is not None:
+        die_of(outcome.signal)
+    return status
+
+
+def _exit_status(outcome: Outcome, problem: Problem | None) -> ExitStatus:
+    if outcome.signal is not None:
+        return ExitStatus(128 + outcome.signal)
+    if outcome.status == "stopped":
+        return ExitStatus.INTERRUPTED
+    return problem.status if problem is not None else OF_THREAD[outcome.status]
+
+
+def _print_run(
+    env: Environment,
+    saver: BaseCheckpointSaver,
+    thread: str,
+    outcome: Outcome,
+    problem: Problem | None,
+    status: ExitStatus,
+) -> ExitStatus:
+    view = view_of(env, saver, thread)
+    view.exit = int(status)
+    if problem is not None:
+        view.error = problem.document()
+    elif outcome.error is not None:
+        task = outcome.failed.name if outcome.failed is not None else None
+        view.error = error_document(outcome.error, task, next(iter(view.next), None))
+    try:
+        print_document(env, view.document())
+    except Problem as missing:
+        # How the run ended matters more than that it has no such value.
+        for line in missing.lines():
+            env.say(line)
+        return status or missing.status
+    return status
+
+
+def _talk(
+    env: Environment,
+    saver: BaseCheckpointSaver,
+    thread: str,
+    outcome: Outcome,
+    problem: Problem | None,
+    seconds: float,
+) -> Iterator[str]:
+    if outcome.status == "done":
+        yield f"✓ {thread} done in {duration(seconds)}"
+    elif outcome.status == "waiting":
+        yield from waiting_lines(env, thread, outcome.questions)
+    elif outcome.status == "failed":
+        yield from _failure(env, outcome, problem)
+        if problem is None or problem.status is ExitStatus.STATE_IO:
+            yield from _kept(env, saver, thread)
+        if outcome.questions:
+            yield from waiting_lines(env, thread, outcome.questions)
+    else:
+        yield f"■ {thread} stopped"
+        yield from _kept(env, saver, thread)
+
+
+def _failure(env: Environment, outcome: Outcome, problem: Problem | None) -> Iterator[str]:
+    if problem is not None:
+        yield from problem.lines()
+        return
+    assert outcome.error is not None
+    from lgrun.errors import NotSerializableError, SwallowedInterruptError
+
+    yield f"✗ {_who_failed(outcome)}"
+    lines = describe(outcome.error, str(env.cwd), verbose=env.flags.verbose > 0)
+    if isinstance(outcome.error, (NotSerializableError, SwallowedInterruptError)):
+        lines[0] = str(outcome.error)
+    for line in lines:
+        yield f"  {line}"
+
+
+def _who_failed(outcome: Outcome) -> str:
+    event = outcome.failed
+    if event is None:
+        return f"{one_line(outcome.name) or 'the workflow'} failed"
+    attempt = f" (attempt {event.attempt})" if event.attempt > 1 else ""
+    return f"{one_line(event.name)} failed after {duration(event.ms / 1000)}{attempt}"
+
+
+def _kept(env: Environment, saver: BaseCheckpointSaver, thread: str) -> Iterator[str]:
+    """Say what is not lost. The disk may be the very thing that failed, so this is only said if it can be read."""
+    try:
+        saved = saver.load(thread)
+    except Exception:
+        return
+    if saved is None:
+        return
+    done = {write.path for write in saved.writes if write.kind == "result" and len(write.path) == 1}
+    count = f"{len(done)} finished task{'' if len(done) == 1 else 's'} {'is' if len(done) == 1 else 'are'} kept.  "
+    yield f"  {count if done else ''}continue:  {command(env, 'resume', thread)}"

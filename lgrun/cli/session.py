@@ -1,0 +1,333 @@
+"""The threads a command works on: where they are kept, which one is meant, which workflow it belongs to."""
+
+import os
+import re
+import shlex
+import stat
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from lgrun.checkpoint.base import (
+    BaseCheckpointSaver,
+    PendingWrite,
+    Saved,
+    ThreadStatus,
+    open_questions,
+    thread_status,
+)
+from lgrun.checkpoint.file import FileClaim, FileSaver, state_directory
+from lgrun.cli import discover
+from lgrun.cli.diagnostics import Problem, short_path
+from lgrun.cli.discover import Reference
+from lgrun.cli.env import Environment
+from lgrun.cli.status import ExitStatus
+
+if TYPE_CHECKING:
+    from lgrun.cli.loading import Loaded
+
+
+class Guarded(FileSaver):
+    """The file saver, with a check that is made once the thread is ours and before anything is written to it.
+
+    What was true of a thread when the command line looked at it need not be true any more when the run claims it.
+    """
+
+    guard: Callable[[Saved | None], None] | None = None
+
+    def claim(self, thread_id: str, *, wait: float | None = 0.0) -> FileClaim:
+        claim = super().claim(thread_id, wait=wait)
+        guard, self.guard = self.guard, None
+        try:
+            if guard is not None:
+                guard(claim.load())
+        except BaseException:
+            claim.release()
+            raise
+        return claim
+
+
+# --- the state directory
+
+
+def state_path(env: Environment) -> Path:
+    """Return the state directory."""
+    if env.flags.state_dir is not None:
+        return env.cwd / env.flags.state_dir.expanduser()
+    return state_directory(env.environ, str(env.cwd))
+
+
+def open_saver(env: Environment, loaded: "Loaded | None" = None) -> Guarded:
+    """Return the saver, which will record where `loaded` is. Creates nothing."""
+    if loaded is None:
+        return Guarded(state_path(env))
+    return Guarded(state_path(env), origin=loaded.origin(), source=loaded.source)
+
+
+def is_private(directory: Path) -> bool:
+    """Tell whether only its owner, who is us, can write to the state directory."""
+    try:
+        found = directory.stat()
+    except OSError:
+        return False
+    return found.st_uid == os.geteuid() and not found.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
+
+
+# --- which thread
+
+
+def check_thread_id(thread: str) -> str:
+    """Return a thread id that may be used on the command line.
+
+    Raises:
+        Problem: it may not.
+    """
+    if not 1 <= len(thread) <= 200:
+        reason = "must have 1 to 200 characters"
+    elif thread[0] in "@-":
+        reason = f"must not start with {thread[0]}"
+    elif "/" in thread or re.search("[\x00-\x1f\x7f-\x9f\ud800-\udfff]", thread):
+        reason = "must not contain / or control characters"
+    else:
+        return thread
+    raise Problem("bad-thread", f"the thread id {thread[:40]!r} {reason}")
+
+
+def new_thread_id(title: str, exists: Callable[[str], bool]) -> str:
+    """Return an id nobody uses: the workflow's name and four characters, more if that is taken."""
+    slug = re.sub(r"[^a-z0-9._-]+", "-", title.lower()).strip("-.")[:40] or "run"
+    length = 4
+    while exists(thread := f"{slug}-{_random_base32(length)}"):
+        length += 1
+    return thread
+
+
+def _random_base32(length: int) -> str:
+    # Without i, l, o and u: read aloud and typed without mistakes.
+    return "".join("0123456789abcdefghjkmnpqrstvwxyz"[byte & 31] for byte in os.urandom(length))
+
+
+def resolve(typed: str, saver: BaseCheckpointSaver, *, acting: bool) -> str:
+    """Return the id of the existing thread that is meant.
+
+    Args:
+        typed: an id, `@last` or `@waiting`; for commands that only look, the unique start of an id.
+        saver: where to look.
+        acting: the command changes something, so only a full id will do.
+    """
+    if typed == "@last":
+        return _last(saver)
+    if typed == "@waiting":
+        return _waiting(saver)
+    check_thread_id(typed)
+    if saver.load(typed) is not None:
+        return typed
+    known = sorted(saver.threads())
+    matches = [thread for thread in known if thread.startswith(typed)]
+    if not acting and len(matches) == 1:
+        return matches[0]
+    if not acting and matches:
+        raise Problem("ambiguous-thread", f"{len(matches)} threads start with {typed}", context=matches[:20])
+    raise _unknown_thread(typed, matches, known)
+
+
+def _unknown_thread(typed: str, matches: list[str], known: list[str]) -> Problem:
+    import difflib
+
+    near = matches[:3] or difflib.get_close_matches(typed, known, n=3, cutoff=0.5)
+    hint = f"did you mean {' or '.join(near)}?" if near else "all threads: lgrun list"
+    return Problem("no-such-thread", f"no thread {typed}", status=ExitStatus.NOT_FOUND, hint=hint)
+
+
+def _last(saver: BaseCheckpointSaver) -> str:
+    touched = [(touched_at(saved), thread) for thread in saver.threads() if (saved := saver.load(thread))]
+    if not touched:
+        raise Problem("no-such-thread", "there are no threads yet", status=ExitStatus.NOT_FOUND)
+    return max(touched)[1]
+
+
+def _waiting(saver: BaseCheckpointSaver) -> str:
+    waiting = [thread for thread in sorted(saver.threads()) if standing_of(saver, thread).status == "waiting"]
+    if not waiting:
+        raise Problem("no-such-thread", "no thread is waiting", status=ExitStatus.NOT_FOUND)
+    if len(waiting) > 1:
+        raise Problem("ambiguous-thread", f"{len(waiting)} threads are waiting", context=waiting[:20])
+    return waiting[0]
+
+
+def touched_at(saved: Saved) -> str:
+    """Return when something was last saved of a thread."""
+    return max([saved.checkpoint.at, *(write.at for write in saved.writes[-1:])])
+
+
+# --- how it stands
+
+
+class Standing(NamedTuple):
+    """A thread as it was found: None for `saved` and `status` when there is none."""
+
+    saved: Saved | None
+    status: ThreadStatus | None
+
+    @property
+    def questions(self) -> list[PendingWrite]:
+        """Return the questions that wait for an answer."""
+        return open_questions(self.saved.writes) if self.saved and self.status != "done" else []
+
+
+def standing_of(saver: BaseCheckpointSaver, thread: str) -> Standing:
+    """Load a thread and say how it stands."""
+    saved = saver.load(thread)
+    held = holder_of(saver, thread) is not None
+    if saved is None:
+        return Standing(None, "running" if held else None)
+    return Standing(saved, thread_status(saved, held=held))
+
+
+def holder_of(saver: BaseCheckpointSaver, thread: str) -> dict[str, Any] | None:
+    """Return what runs a thread right now, if its saver can tell."""
+    holder = getattr(saver, "holder", None)
+    return holder(thread) if holder is not None else None
+
+
+# --- the workflow of a thread
+
+
+def workflow_of(env: Environment, saved: Saved, *, given: str | None) -> Reference:
+    """Say which workflow a thread is continued with: the one given, else the one recorded, else where it moved to.
+
+    Raises:
+        Problem: it cannot be found (exit 4), or what is recorded cannot be trusted (exit 2).
+    """
+    if given is not None:
+        return _with_recorded_name(discover.find(given, env), saved)
+    thread = saved.checkpoint.thread
+    origin = saved.checkpoint.origin
+    if not origin or not origin.get("path"):
+        raise Problem(
+            "unknown-workflow",
+            f"{thread} does not say which workflow it belongs to",
+            status=ExitStatus.NOT_FOUND,
+            hint=f"name it: {command(env, 'resume', thread, '-w', 'WORKFLOW')}",
+        )
+    if not is_private(state_path(env)):
+        raise Problem(
+            "untrusted-state",
+            f"others can write to {state_path(env)}, so the workflow it names is not run",
+            hint=f"name it yourself: {command(env, 'resume', thread, '-w', 'WORKFLOW')}",
+        )
+    return _recorded(env, thread, origin)
+
+
+def _with_recorded_name(reference: Reference, saved: Saved) -> Reference:
+    """A file with several entrypoints: the one the thread ran is meant."""
+    name = (saved.checkpoint.origin or {}).get("name")
+    if reference.name is not None or not isinstance(name, str) or reference.path is None:
+        return reference
+    return Reference(reference.typed, path=reference.path, name=name)
+
+
+def _recorded(env: Environment, thread: str, origin: dict[str, Any]) -> Reference:
+    path, name, typed = Path(str(origin["path"])), str(origin.get("name") or ""), str(origin.get("ref") or "")
+    module = typed.rpartition(":")[0]
+    if path.is_file():
+        if re.fullmatch(r"[\w.]+", module) and not module.endswith(".py") and _is_module_file(path, module):
+            return Reference(typed, module=module, name=name or None)
+        return Reference(typed, path=path, name=name or None)
+    moved = _moved(env, origin)
+    gone = f"{short_path(str(path), str(env.cwd))}, which {thread} runs, is not there any more"
+    if moved is not None:
+        where = f"{short_path(str(moved), str(env.cwd))}" + (f":{name}" if name else "")
+        hint = f"it may have moved: {command(env, 'resume', thread, '-w', where)}"
+        raise Problem("workflow-moved", gone, status=ExitStatus.NOT_FOUND, hint=hint)
+    raise Problem(
+        "workflow-gone",
+        gone,
+        status=ExitStatus.NOT_FOUND,
+        context=[f"where it is now:       {command(env, 'resume', thread, '-w', 'WORKFLOW')}"],
+        hint=f"the code it ran with:  {command(env, 'show', thread, '--source')} > {shlex.quote(path.name)}",
+    )
+
+
+def _is_module_file(path: Path, module: str) -> bool:
+    parts = path.with_suffix("").parts
+    tail = tuple(module.split("."))
+    return parts[-len(tail) :] == tail or parts[-len(tail) - 1 :] == (*tail, "__init__")
+
+
+def _moved(env: Environment, origin: dict[str, Any]) -> Path | None:
+    relative = origin.get("project_path")
+    root = discover.project_root(env.cwd)
+    if not isinstance(relative, str) or root is None:
+        return None
+    found = Path(os.path.abspath(root / relative))
+    # What is recorded must not lead out of the project.
+    return found if found.is_relative_to(root) and found.is_file() else None
+
+
+# --- savers of workflows
+
+
+def attach(loaded: "Loaded", saver: FileSaver) -> list[str]:
+    """Make the workflow and its siblings keep their threads in the state directory.
+
+    Returns:
+        What the user should know: threads that runs had left in memory, savers that were kept.
+    """
+    from lgrun.checkpoint.memory import InMemorySaver
+
+    notices = []
+    seen: set[int] = set()
+    for workflow in (loaded.workflow, *loaded.siblings):
+        old = workflow.checkpointer
+        if type(old) is InMemorySaver:
+            if id(old) not in seen:
+                notices += _left_behind(list(old.threads()))
+            seen.add(id(old))
+            workflow.checkpointer = saver
+        elif workflow is loaded.workflow and old is None:
+            workflow.checkpointer = saver
+        elif workflow is loaded.workflow and old is not saver:
+            kind = type(old).__name__
+            notices.append(f"{loaded.name} keeps its threads with its own {kind}, not in the state directory")
+    return notices
+
+
+def _left_behind(threads: Iterable[str]) -> list[str]:
+    names = sorted(threads)
+    if not names:
+        return []
+    shown = ", ".join(names[:5]) + (", …" if len(names) > 5 else "")
+    return [
+        f"the file ran a workflow while it was loaded; thread {shown} was kept in memory only and is gone "
+        '(put such calls under: if __name__ == "__main__":)'
+    ]
+
+
+# --- what to type next
+
+
+def command(env: Environment, *words: str) -> str:
+    """Return a command line that means the same state directory as this one."""
+    given = env.flags.state_dir
+    options = ["-S", str(given)] if given is not None else []
+    return shlex.join(["lgrun", *words, *options])
+
+
+def answer_command(env: Environment, thread: str, questions: Iterable[int]) -> str:
+    """Return the command that answers the open questions."""
+    numbers = list(questions)
+    if len(numbers) == 1:
+        return command(env, "resume", thread, "--value", "VALUE")
+    return command(env, "resume", thread, *(f"q{number}=ANSWER" for number in numbers))
+
+
+def next_commands(env: Environment, thread: str, status: str | None, questions: Iterable[int]) -> list[str]:
+    """Return what can be typed next, most useful first."""
+    numbers = list(questions)
+    answers = [answer_command(env, thread, numbers)] if numbers else []
+    if status == "waiting":
+        return answers
+    if status in ("failed", "stopped", "crashed"):
+        return [command(env, "resume", thread), *answers]
+    return []

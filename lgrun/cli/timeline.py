@@ -1,0 +1,170 @@
+"""What happened on a thread, as rows: read from its checkpoints and their journals, oldest first.
+
+Pure: needs neither the workflow nor the engine.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from lgrun.checkpoint.base import Encoded, PendingWrite, Saved
+from lgrun.cli.render.text import seconds_between
+from lgrun.cli.render.values import readable
+
+
+@dataclass(slots=True, kw_only=True)
+class Row:
+    """One thing that happened.
+
+    Args:
+        n: its number within the thread, from 1.
+        run: in which run of the thread, from 1.
+        at: when, ISO 8601.
+        kind: input, task, ask, answer, continue, error, stop, result, update, fork.
+        name: of the task or workflow.
+        status: of a task: done, failed, running.
+        value: what was given, returned, asked or answered.
+        ms: how long it took; of a question, how long it waited.
+        attempt: which attempt it was.
+        cached: the result came from the task cache.
+        by: who did it.
+        q: number of the question.
+        id: of the question.
+        schema: of its answer.
+        error: type and message of what was raised.
+        trace: where it was raised.
+        checkpoint: number of the checkpoint it belongs to.
+    """
+
+    n: int = 0
+    run: int
+    at: str
+    kind: str
+    name: str = ""
+    status: str | None = None
+    value: Encoded | None = None
+    ms: float | None = None
+    attempt: int | None = None
+    cached: bool = False
+    by: str | None = None
+    q: int | None = None
+    id: str | None = None
+    schema: dict[str, Any] | None = None
+    error: tuple[str, str] | None = None
+    trace: list[Any] | None = None
+    checkpoint: int = 0
+
+    def document(self) -> dict[str, Any]:
+        """Return it for machine output; what does not apply is left out."""
+        found: dict[str, Any] = {"schema": "lgrun.row/1", "n": self.n, "run": self.run, "at": self.at}
+        found |= {"kind": self.kind, "checkpoint": self.checkpoint}
+        optional = {
+            "name": self.name or None,
+            "status": self.status,
+            "ms": self.ms,
+            "attempt": self.attempt,
+            "cached": self.cached or None,
+            "by": self.by,
+            "q": self.q and f"q{self.q}",
+            "interrupt": self.id,
+            "error": self.error and {"type": self.error[0], "message": self.error[1]},
+        }
+        found |= {key: value for key, value in optional.items() if value is not None}
+        if self.value is not None:
+            found["value"] = readable(self.value)
+        return found
+
+
+def timeline(history: Iterable[Saved]) -> list[Row]:
+    """Return the rows of a thread.
+
+    Args:
+        history: its checkpoints with their journals, oldest first.
+    """
+    rows: list[Row] = []
+    run = 0
+    for saved in history:
+        point = saved.checkpoint
+        run += point.kind == "input"
+        rows += _checkpoint_rows(saved, run)
+        asked: dict[str, Row] = {row.id: row for row in rows if row.kind == "ask" and row.id}
+        started: dict[Any, Row] = {}
+        for write in saved.writes:
+            for row in _write_rows(write, started, asked):
+                row.run, row.checkpoint = run, point.seq
+                if row.kind == "answer" and rows[-1].kind == "continue":
+                    # The answer says that the run went on, and by whom.
+                    rows.pop()
+                rows.append(row)
+    for n, row in enumerate(rows, 1):
+        row.n = n
+    return rows
+
+
+_POINT_KINDS = {"input": "input", "end": "result", "update": "update", "fork": "fork"}
+
+
+def _checkpoint_rows(saved: Saved, run: int) -> Iterator[Row]:
+    point = saved.checkpoint
+    kind = _POINT_KINDS.get(point.kind)
+    if kind is not None:
+        value = point.input if kind == "input" else point.value
+        yield Row(run=run, at=point.at, kind=kind, name=point.entrypoint, value=value, checkpoint=point.seq)
+
+
+def _write_rows(write: PendingWrite, started: dict[Any, Row], asked: dict[str, Row]) -> Iterator[Row]:
+    key = (write.path, write.name)
+    match write.kind:
+        case "start":
+            if key not in started:
+                started[key] = Row(run=0, at=write.at, kind="task", name=write.name, status="running")
+                yield started[key]
+        case "result" | "error" if write.path != () and key in started:
+            _finish(started.pop(key), write)
+        case "result" | "error":
+            row = Row(run=0, at=write.at, kind="task" if write.path != () else "error", name=write.name)
+            _finish(row, write)
+            yield row
+        case "interrupt" if write.id not in asked:
+            row = Row(run=0, at=write.at, kind="ask", name=write.name, value=write.value, q=write.q, id=write.id)
+            row.schema = write.schema
+            asked[write.id or ""] = row
+            yield row
+        case "answer":
+            yield _answer(write, asked.get(write.id or ""))
+        case "run":
+            # What a killed run had begun was lost; the next run's attempt is another row.
+            started.clear()
+            yield Row(run=0, at=write.at, kind="continue", by=write.by)
+        case "cancelled":
+            yield Row(run=0, at=write.at, kind="stop", by=write.by)
+
+
+def _finish(row: Row, write: PendingWrite) -> None:
+    row.at, row.ms, row.attempt, row.cached = write.at, write.ms, write.attempt, bool(write.cached)
+    if write.kind == "result":
+        row.status, row.value = "done", write.value
+    else:
+        row.status, row.error, row.trace = "failed", (write.type or "", write.message or ""), write.trace
+
+
+def _answer(write: PendingWrite, question: Row | None) -> Row:
+    if question is not None:
+        waited = seconds_between(question.at, write.at)
+        question.ms = None if waited is None else waited * 1000
+    q = question.q if question is not None else None
+    return Row(run=0, at=write.at, kind="answer", value=write.value, by=write.by, q=q, id=write.id)
+
+
+def last_error(rows: Iterable[Row]) -> Row | None:
+    """Return how the last run failed: the task's own record if the failure came out of a task."""
+    found: Row | None = None
+    task: Row | None = None
+    for row in rows:
+        if row.kind in ("input", "continue", "result"):
+            found = task = None
+        elif row.status == "failed" and row.kind == "task":
+            task = row
+        elif row.kind == "error":
+            found = task if task is not None and task.error == row.error else row
+    return found

@@ -1,0 +1,110 @@
+"""What is known of a thread, printed: for programs as a document, for people as lines."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from lgrun.checkpoint.base import BaseCheckpointSaver, Encoded, PendingWrite, Saved
+from lgrun.cli.diagnostics import Problem
+from lgrun.cli.env import Environment
+from lgrun.cli.render.json import document_text, pick, result_text
+from lgrun.cli.render.thread import Question, ThreadView, recorded_error
+from lgrun.cli.render.values import readable
+from lgrun.cli.session import command, next_commands, open_saver, standing_of
+from lgrun.cli.status import ExitStatus
+from lgrun.cli.timeline import timeline
+
+LINES_ON_A_TERMINAL = 200
+
+
+def question_of(write: PendingWrite) -> Question:
+    """Return a recorded question."""
+    return Question(
+        write.q or 0,
+        write.id or "",
+        write.name,
+        readable(write.value),
+        write.schema if isinstance(write.schema, dict) else None,
+    )
+
+
+def view_of(env: Environment, saver: BaseCheckpointSaver, thread: str) -> ThreadView:
+    """Return all that is known of a thread; `status` is None if it does not exist."""
+    saved, status = standing = standing_of(saver, thread)
+    if saved is None:
+        return ThreadView(thread=thread, status=status)
+    history = list(saver.history(thread))[::-1]
+    rows = timeline(history)
+    questions = [question_of(write) for write in standing.questions]
+    return ThreadView(
+        thread=thread,
+        status=status,
+        origin=next((s.checkpoint.origin for s in reversed(history) if s.checkpoint.origin), None),
+        entrypoint=saved.checkpoint.entrypoint,
+        rows=rows,
+        questions=questions,
+        value=saved.checkpoint.value,
+        error=recorded_error(rows) if status == "failed" else None,
+        next=next_commands(env, thread, status, [question.q for question in questions]),
+    )
+
+
+def print_document(env: Environment, document: Any) -> None:
+    """Print what --json or --get ask for."""
+    if env.flags.get is not None:
+        env.put(pick(document, env.flags.get))
+    else:
+        env.put(document_text(document, pretty=env.stdout_is_tty()))
+
+
+def wants_document(env: Environment) -> bool:
+    """Tell whether a document was asked for instead of text."""
+    return env.flags.json or env.flags.get is not None
+
+
+def print_problem(env: Environment, problem: Problem) -> None:
+    """Print the document of a command that did nothing, with what is known of the thread it was about."""
+    view = ThreadView(thread=env.thread or "", status=None)
+    if env.thread is not None:
+        try:
+            view = view_of(env, open_saver(env), env.thread)
+        except Exception:
+            # What is reported already is why; the document just says less.
+            view = ThreadView(thread=env.thread, status=None)
+    document = view.document() | {"error": problem.document(), "exit": int(problem.status)}
+    if env.thread is None:
+        document["thread"] = None
+    env.put(document_text(document, pretty=env.stdout_is_tty()))
+
+
+def print_value(env: Environment, saved: Saved | None, thread: str) -> None:
+    """Print what the thread's last run returned."""
+    value = readable(saved.checkpoint.value) if saved is not None else None
+    pretty = env.stdout_is_tty()
+    if pretty and value is None:
+        return
+    more = command(env, "show", thread, "--result")
+    env.put(result_text(value, pretty=pretty, limit=LINES_ON_A_TERMINAL, more=more))
+
+
+def print_saved(env: Environment, value: Encoded | None) -> None:
+    """Print a saved value, never cut: one JSON line in a pipe, for reading on a terminal."""
+    env.put(result_text(readable(value), pretty=env.stdout_is_tty(), limit=1 << 62, more=""))
+
+
+def waiting_lines(env: Environment, thread: str, questions: list[Question]) -> Iterator[str]:
+    """Say what a thread waits for, and what to type."""
+    yield f"? {thread} waits for {'an answer' if len(questions) == 1 else f'{len(questions)} answers'}"
+    for question in questions:
+        yield f"  {question.line()}"
+    for line in next_commands(env, thread, "waiting", [question.q for question in questions]):
+        yield f"  {line}"
+
+
+def print_done(env: Environment, saver: BaseCheckpointSaver, thread: str) -> ExitStatus:
+    """Print what a thread that is done has returned."""
+    env.note(f"✓ {thread} is done")
+    if wants_document(env):
+        print_document(env, view_of(env, saver, thread).document())
+    else:
+        print_value(env, saver.load(thread), thread)
+    return ExitStatus.DONE

@@ -1,0 +1,114 @@
+"""Runs the installed command, as a user does."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+LGRUN = str(Path(sys.executable).parent / "lgrun")
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a command did."""
+
+    args: tuple[str, ...]
+    code: int
+    stdout: str
+    stderr: str
+
+    @property
+    def json(self) -> Any:
+        """Return the one document on stdout."""
+        return json.loads(self.stdout)
+
+
+@dataclass(frozen=True)
+class World:
+    """A folder with workflows in it, and a state directory of its own."""
+
+    folder: Path
+    state: Path
+
+    def write(self, name: str, text: str) -> Path:
+        """Write a file into the folder."""
+        path = self.folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+        return path
+
+    def env(self, extra: Mapping[str, str] = {}) -> dict[str, str]:
+        """Return the environment the command runs in."""
+        kept = {key: value for key, value in os.environ.items() if not key.startswith(("LGRUN_", "PYTEST"))}
+        return {**kept, "LGRUN_STATE_DIR": str(self.state), "COLUMNS": "100", **extra}
+
+    def __call__(
+        self,
+        *args: str | Path,
+        cwd: Path | None = None,
+        env: Mapping[str, str] = {},
+        input: str | None = None,
+        timeout: float = 30,
+    ) -> Result:
+        """Run `lgrun` to its end, without a terminal."""
+        done = subprocess.run(
+            [LGRUN, *map(str, args)],
+            cwd=cwd or self.folder,
+            env=self.env(env),
+            input=input,
+            stdin=subprocess.DEVNULL if input is None else None,
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+        )
+        return Result(tuple(map(str, args)), done.returncode, done.stdout, done.stderr)
+
+    def start(self, *args: str, **options: Any) -> subprocess.Popen[str]:
+        """Run `lgrun` in the background."""
+        return subprocess.Popen(
+            [LGRUN, *args],
+            cwd=self.folder,
+            env=self.env(),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            **options,
+        )
+
+    def threads(self) -> list[str]:
+        """Return the ids of all threads."""
+        return sorted(self("list", "-q", "-L", "0").stdout.split())
+
+    def files(self) -> list[str]:
+        """Return every file of the state directory."""
+        return sorted(str(path) for path in self.state.rglob("*"))
+
+
+@pytest.fixture
+def lgrun(tmp_path: Path) -> World:
+    """Return an empty folder to run the command in."""
+    folder = tmp_path / "here"
+    folder.mkdir()
+    return World(folder, tmp_path / "state")
+
+
+@pytest.fixture
+def assert_one_message() -> Callable[[Result, int, Sequence[str]], None]:
+    """Return a check that a command failed with one message that holds these words, and nothing of ours."""
+
+    def check(result: Result, code: int, words: Sequence[str]) -> None:
+        assert result.code == code, result
+        assert result.stdout == ""
+        assert "Traceback" not in result.stderr, result.stderr
+        assert sum(line.startswith("✗") for line in result.stderr.splitlines()) == 1, result.stderr
+        for word in words:
+            assert word in result.stderr, result.stderr
+
+    return check

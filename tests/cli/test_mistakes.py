@@ -1,0 +1,361 @@
+"""Whatever is typed wrongly or written wrongly: one clear message, the right code, nothing created, nothing lost."""
+
+import os
+import shutil
+import subprocess
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import pytest
+
+from .conftest import LGRUN, Result, World
+from .sources import ASK, HEAD, HELLO, REVIEW, TYPED
+
+Check = Callable[[Result, int, Sequence[str]], None]
+
+TWO = HELLO + "\n@entrypoint()\ndef other(input: dict):\n    '''Does the other thing.'''\n    return 1\n"
+PLAIN = "\n@entrypoint()\ndef main(input: dict):\n    return 1\n"
+
+
+@pytest.mark.parametrize(
+    ("source", "args", "code", "words"),
+    [
+        pytest.param("", ["missing.py"], 4, ["no such file: missing.py"], id="missing file"),
+        pytest.param("", ["wff.py"], 4, ["did you mean wf.py?"], id="misspelt file"),
+        pytest.param("", ["wf"], 4, ["did you mean wf.py?"], id="forgotten ending"),
+        pytest.param("", ["no.such.module:main"], 4, ["no module named no"], id="missing module"),
+        pytest.param("", [""], 2, ["names no workflow"], id="empty name"),
+        pytest.param("def f(:\n  pass", ["wf.py"], 2, ["wf.py:1", "def f(:", "^"], id="syntax error"),
+        pytest.param("x = 1\0", ["wf.py"], 2, ["wf.py", "null bytes"], id="null byte"),
+        pytest.param("import nowhere.mod", ["wf.py"], 2, ["nowhere", "python", "wf.py:1"], id="import error"),
+        pytest.param("from json import nope", ["wf.py"], 2, ["nope", "wf.py:1"], id="import of a name"),
+        pytest.param("1 / 0", ["wf.py"], 2, ["ZeroDivisionError", "wf.py:1", "1 / 0"], id="exception"),
+        pytest.param("import sys\nsys.exit(3)", ["wf.py"], 2, ["sys.exit(3)", "__main__", "wf.py:2"], id="exit"),
+        pytest.param("x = input('name? ')", ["wf.py"], 2, ["interrupt()", "wf.py:1"], id="input()"),
+        pytest.param("import os; os.read(0, 1)[0]", ["wf.py"], 2, ["IndexError"], id="read of stdin"),
+        pytest.param("x = 1", ["wf.py"], 2, ["no entrypoint in wf.py", "@entrypoint"], id="no entrypoint"),
+        pytest.param(TWO, ["wf.py"], 2, ["2 entrypoints", "wf.py:hello", "wf.py:other", "the other thing"], id="two"),
+        pytest.param(TWO, ["wf.py:nope"], 4, ["no entrypoint nope", "wf.py:other"], id="no such entrypoint"),
+        pytest.param(TYPED, ["wf.py"], 2, ["missing topic", "topic=TEXT"], id="missing key"),
+        pytest.param(
+            TYPED, ["wf.py", "topic=a", "limit=ten"], 2, ['input.limit: expected integer, got "ten"'], id="type"
+        ),
+        pytest.param(TYPED, ["wf.py", "topic=a", "limt=1"], 2, ["input.limt", "did you mean limit?"], id="unknown key"),
+        pytest.param(TYPED, ["wf.py", "-i", "[1]"], 2, ["expected object, got [1]"], id="not an object"),
+        pytest.param(TYPED, ["wf.py", "cats"], 2, ["'cats' is not of the form key=text", "topic=TEXT"], id="bare word"),
+        pytest.param(
+            TYPED, ["wf.py", "-i", '{"a": x}'], 2, ["not valid JSON", '{"a": x}', "^", "--text"], id="bad JSON"
+        ),
+        pytest.param(TYPED, ["wf.py", "topic:={"], 2, ["not valid JSON", "topic="], id="bad JSON item"),
+        pytest.param(TYPED, ["wf.py", "-i", "@no.json"], 2, ["no such file: no.json"], id="missing input file"),
+        pytest.param(
+            TYPED, ["wf.py", "-i", "1", "a=1"], 2, ["ITEMs are laid over an object"], id="items over a number"
+        ),
+        pytest.param(HELLO, ["wf.py"], 2, ["needs an input: string", "lgrun invoke wf.py TEXT"], id="no input"),
+        pytest.param(HELLO, ["wf.py", "-i", "null"], 2, ["null is no input"], id="null"),
+        pytest.param(HELLO, ["wf.py", "-i", "5"], 2, ["expected string, got 5", "--text"], id="number for text"),
+        pytest.param(HELLO, ["wf.py", "a", "b"], 2, ["'a' is not of the form"], id="two words"),
+        pytest.param(HELLO, ["wf.py", "--text", "a", "-i", "b"], 2, ["exclude each other"], id="text and input"),
+        pytest.param(HELLO, ["wf.py", "a", "-t", "a/b"], 2, ["must not contain /"], id="slash in id"),
+        pytest.param(HELLO, ["wf.py", "a", "-t", "@x"], 2, ["must not start with @"], id="at in id"),
+        pytest.param(HELLO, ["wf.py", "a", "-t", ""], 2, ["1 to 200 characters"], id="empty id"),
+        pytest.param(HELLO, ["wf.py", "a", "-t", "a\nb"], 2, ["control characters"], id="newline in id"),
+        pytest.param(HELLO, ["wf.py", "a", "-t", "a" * 201], 2, ["1 to 200 characters"], id="long id"),
+        pytest.param(HELLO, ["wf.py", "a", "--wait", "soon"], 2, ["'soon' is not a duration"], id="duration"),
+        pytest.param(HELLO, ["wf.py", "a", "--bogus"], 2, ["No such option: --bogus"], id="unknown option"),
+        pytest.param(HELLO, ["wf.py", "a", "--on-change", "x"], 2, ["'x'"], id="bad choice"),
+    ],
+)
+def test_invoke(
+    lgrun: World, assert_one_message: Check, source: str, args: list[str], code: int, words: list[str]
+) -> None:
+    """A mistake in what is invoked creates no thread and no state directory."""
+    lgrun.write("wf.py", source)
+
+    result = lgrun("invoke", *args)
+
+    assert_one_message(result, code, words)
+    assert not lgrun.state.exists()
+
+
+@pytest.mark.parametrize("args", [["wf.py", "limit=x"], ["wf.py", "--bogus"], ["none.py"]])
+def test_mistakes_as_documents(lgrun: World, args: list[str]) -> None:
+    """--json gives one document for a mistake, too."""
+    lgrun.write("wf.py", TYPED)
+
+    result = lgrun("invoke", *args, "-t", "t", "--json")
+
+    assert result.json["exit"] == result.code
+    assert result.json["error"]["message"] in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("args", "code", "words"),
+    [
+        (["resume", "nope"], 4, ["no thread nope"]),
+        (["resume", "wait"], 4, ["did you mean waiting?"]),
+        (["show", "nope"], 4, ["no thread nope"]),
+        (["history", "nope"], 4, ["no thread nope"]),
+        (["show", "waitin", "--result"], 4, ["waiting has no result"]),
+        (["show", "finished", "--traceback"], 4, ["finished has not failed"]),
+        (["resume", "finished", "--value", "1"], 2, ["finished is done"]),
+        (["resume", "finished", "q1=1"], 2, ["finished is done"]),
+        (["resume", "waiting", "q2=1"], 2, ["no open question q2", "q1  what?"]),
+        (["resume", "waiting", "--value", "{bad"], 2, ["not valid JSON", "--text"]),
+        (["resume", "waiting", "--value", "@missing"], 2, ["no such file: missing", "--text '@missing'"]),
+        (["resume", "waiting", "q1=@missing"], 2, ["no such file: missing"]),
+        (["resume", "waiting", "yes"], 2, ["'yes' is not of the form"]),
+        (["resume", "waiting", "--value", "1", "--text", "1"], 2, ["exclude each other"]),
+        (["resume", "waiting", "--value", "1", "q1=2"], 2, ["q1 is answered twice"]),
+        (["resume", "waiting", "--value", "1", "-w", "nope.py"], 4, ["no such file: nope.py"]),
+        (["resume", "failed", "--value", "1"], 2, ["failed is not waiting", "lgrun resume failed"]),
+        (["resume"], 2, ["THREAD"]),
+        (["list", "--status", "wating"], 2, ["did you mean waiting?"]),
+        (["list", "-L", "-1"], 2, ["-1"]),
+        (["bogus"], 2, ["bogus"]),
+    ],
+)
+def test_threads(lgrun: World, assert_one_message: Check, args: list[str], code: int, words: list[str]) -> None:
+    """A mistake about a thread changes nothing of it."""
+    lgrun.write("ask.py", ASK)
+    lgrun.write("fails.py", HEAD + PLAIN.replace("return 1", "raise ValueError('no')"))
+    lgrun("invoke", "ask.py", "-t", "waiting")
+    lgrun("invoke", "ask.py", "-t", "finished")
+    lgrun("resume", "finished", "--value", "1")
+    lgrun("invoke", "fails.py", "-t", "failed")
+    before = _contents(lgrun.state)
+
+    result = lgrun(*args)
+
+    assert_one_message(result, code, words)
+    assert _contents(lgrun.state) == before
+
+
+def _contents(folder: Path) -> dict[str, bytes]:
+    return {str(path): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_nothing_to_answer_in_a_pipe(lgrun: World) -> None:
+    """resume of a waiting thread without an answer prints the questions and the command, and is 3."""
+    lgrun.write("review.py", REVIEW)
+    lgrun("invoke", "review.py", "topic=a", "-t", "t")
+
+    result = lgrun("resume", "t")
+
+    assert (result.code, result.stdout) == (3, "")
+    assert "q1  ok?  [yes/no]" in result.stderr
+    assert "lgrun resume t --value VALUE" in result.stderr
+
+
+def test_done_thread_prints_its_result(lgrun: World) -> None:
+    """resume of a thread that is done prints the saved result and runs nothing."""
+    path = lgrun.write("hello.py", HELLO)
+    lgrun("invoke", "hello.py", "Ann", "-t", "t")
+    path.unlink()
+
+    result = lgrun("resume", "t")
+
+    assert (result.code, result.stdout) == (0, '"hello Ann"\n')
+
+
+def test_empty_list(lgrun: World) -> None:
+    """No threads are no error, and looking creates nothing."""
+    assert (lgrun("list").code, lgrun("list").stdout) == (0, "")
+    assert lgrun("list", "--json").json == []
+    assert not lgrun.state.exists()
+
+
+@pytest.mark.parametrize("where", ["the result of task", "the value returned by", "the question"])
+def test_unserialisable(lgrun: World, where: str) -> None:
+    """What cannot be saved fails the run, naming the task and the place; earlier tasks are kept."""
+    body = {
+        "the result of task": "bad().result()",
+        "the value returned by": "return {'x': [object()]}",
+        "the question": "interrupt({'x': object()})",
+    }[where]
+    lgrun.write(
+        "wf.py",
+        HEAD
+        + "@task\ndef good():\n    return 1\n@task\ndef bad():\n    return {'x': [object()]}\n"
+        + f"@entrypoint()\ndef main(input: dict):\n    good().result()\n    {body}\n",
+    )
+
+    result = lgrun("invoke", "wf.py", "-t", "t")
+
+    assert (result.code, result.stdout) == (1, "")
+    assert "cannot be saved: $.x" in result.stderr
+    assert "object" in result.stderr
+    assert "Traceback" not in result.stderr
+    assert "1 finished task is kept" in result.stderr
+
+
+def test_exit_in_a_workflow(lgrun: World) -> None:
+    """sys.exit() in a workflow fails the run; it does not end lgrun with that code."""
+    lgrun.write("wf.py", HEAD + PLAIN.replace("return 1", "import sys; sys.exit(0)"))
+
+    result = lgrun("invoke", "wf.py", "-t", "t")
+
+    assert (result.code, result.stdout) == (1, "")
+    assert "SystemExit" in result.stderr
+    assert lgrun("show", "t", "--get", "status").stdout == "failed\n"
+
+
+def test_input_in_a_workflow(lgrun: World) -> None:
+    """input() in a workflow says what to use instead."""
+    lgrun.write("wf.py", HEAD + PLAIN.replace("input: dict", "x: dict").replace("return 1", "return input()"))
+
+    result = lgrun("invoke", "wf.py")
+
+    assert result.code == 1
+    assert "interrupt()" in result.stderr
+
+
+def test_swallowed_question(lgrun: World) -> None:
+    """A question that the workflow's own code swallowed fails the run, naming the line."""
+    body = "\n    try:\n        interrupt('q')\n    except BaseException:\n        pass\n    return 1"
+    lgrun.write("wf.py", HEAD + PLAIN.replace("\n    return 1", body))
+
+    result = lgrun("invoke", "wf.py")
+
+    assert result.code == 1
+    assert "wf.py" in result.stderr
+
+
+# --- the state directory
+
+
+@pytest.mark.parametrize("command", ["invoke", "list", "show", "resume"])
+def test_state_dir_is_a_file(lgrun: World, assert_one_message: Check, command: str) -> None:
+    """A state directory that is none is 74."""
+    lgrun.write("hello.py", HELLO)
+    lgrun.state.touch()
+    args = {"invoke": ["hello.py", "Ann"], "list": []}.get(command, ["t"])
+
+    assert_one_message(lgrun(command, *args), 74, [str(lgrun.state)])
+
+
+@pytest.mark.skipif(os.geteuid() != 0 or shutil.which("setpriv") is None, reason="needs root and setpriv")
+def test_read_only_state_dir(lgrun: World, tmp_path: Path) -> None:
+    """A state directory that cannot be written is 74, and what is in it stays as it was."""
+    lgrun.write("hello.py", HELLO)
+    uid = 65534
+    for path in (tmp_path, *tmp_path.parents):
+        if path != Path("/") and path.is_relative_to("/tmp") and path != Path("/tmp"):
+            os.chmod(path, 0o755)
+    lgrun.state.mkdir(mode=0o700)
+    os.chown(lgrun.state, uid, uid)
+    user = ["setpriv", f"--reuid={uid}", f"--regid={uid}", "--clear-groups"]
+
+    def invoke(thread: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [*user, LGRUN, "invoke", "hello.py", "Ann", "-t", thread],
+            cwd=lgrun.folder,
+            env=lgrun.env({"HOME": "/tmp"}),
+            capture_output=True,
+            text=True,
+            stdin=subprocess.DEVNULL,
+        )
+
+    assert invoke("one").returncode == 0
+    for folder in (lgrun.state, lgrun.state / "threads"):
+        os.chmod(folder, 0o500)
+    before = _contents(lgrun.state)
+    done = invoke("two")
+
+    assert (done.returncode, done.stdout) == (74, ""), done
+    assert "Permission denied" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert _contents(lgrun.state) == before
+
+
+def test_damaged_thread(lgrun: World) -> None:
+    """A thread whose file is damaged is 6, and does not hide the others from the list."""
+    lgrun.write("hello.py", HELLO)
+    lgrun("invoke", "hello.py", "Ann", "-t", "good")
+    lgrun("invoke", "hello.py", "Ann", "-t", "bad")
+    for path in (lgrun.state / "threads" / "bad").glob("0*.json"):
+        path.write_bytes(path.read_bytes().replace(b"hello", b"jello"))
+
+    shown, listed = lgrun("show", "bad"), lgrun("list")
+
+    assert shown.code == 6
+    assert "Traceback" not in shown.stderr
+    assert [line.split("\t")[:2] for line in listed.stdout.splitlines()] == [["good", "done"], ["bad", "damaged"]]
+
+
+def test_state_dir_of_somebody_else(lgrun: World, assert_one_message: Check) -> None:
+    """A folder with other things in it is not taken for a state directory."""
+    lgrun.write("hello.py", HELLO)
+
+    result = lgrun("invoke", "hello.py", "Ann", "-S", ".")
+
+    assert_one_message(result, 6, ["not a state directory"])
+    assert sorted(path.name for path in lgrun.folder.iterdir()) in (["hello.py"], ["__pycache__", "hello.py"])
+
+
+def test_disk_full_in_mid_run(lgrun: World) -> None:
+    """A disk that refuses in mid-run is 74; what was saved before is kept and the run goes on later."""
+    lgrun.write(
+        "wf.py",
+        HEAD
+        + "import os\n@task\ndef small():\n    return 1\n@task\ndef big():\n    return 'x' * 100_000\n"
+        + "@task\ndef after():\n    open('after', 'w').close()\n"
+        + "@entrypoint()\ndef wf(input: dict):\n    small().result()\n    big().result()\n    after().result()\n"
+        + "    return 'done'\n",
+    )
+    # A limit on the size of files stands in for a full disk.
+    done = subprocess.run(
+        ["bash", "-c", f"ulimit -f 20; {LGRUN} invoke wf.py -t t"],
+        cwd=lgrun.folder,
+        env=lgrun.env({"PYTHONDONTWRITEBYTECODE": "1"}),
+        capture_output=True,
+        text=True,
+    )
+
+    assert (done.returncode, done.stdout) == (74, ""), done
+    assert "No space left" in done.stderr
+    assert "1 finished task is kept.  continue:  lgrun resume t" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not (lgrun.folder / "after").exists()
+    tasks = lgrun("show", "t", "--json").json["tasks"]
+    assert [task["name"] for task in tasks if task["status"] == "done"] == ["small"]
+    assert lgrun("resume", "t").stdout == '"done"\n'
+
+
+def test_pydantic_input(lgrun: World) -> None:
+    """A pydantic model as input is built and checked by pydantic, and saved."""
+    pytest.importorskip("pydantic")
+    lgrun.write(
+        "wf.py",
+        HEAD
+        + "from pydantic import BaseModel, Field\nclass Deep(BaseModel):\n    n: int = Field(gt=0)\n"
+        + "class In(BaseModel):\n    topic: str\n    deep: Deep = Deep(n=1)\n"
+        + "@entrypoint()\ndef wf(input: In) -> list:\n    interrupt('go?')\n"
+        + "    return [type(input).__name__, input.topic, input.deep.n]\n",
+    )
+
+    good = lgrun("invoke", "wf.py", "topic=a", "deep[n]=5", "-t", "t")
+    bad = lgrun("invoke", "wf.py", "topic=a", "deep[n]=0")
+    missing = lgrun("invoke", "wf.py")
+
+    assert (good.code, bad.code, missing.code) == (3, 2, 2)
+    assert "input.deep.n: Input should be greater than 0" in bad.stderr
+    assert "input.topic" in missing.stderr
+    assert lgrun("resume", "t", "--value", "1").json == ["In", "a", 5]
+
+
+def test_full_stdout(lgrun: World) -> None:
+    """A result that cannot be written is said; the run is done all the same."""
+    lgrun.write("hello.py", HELLO)
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            [LGRUN, "invoke", "hello.py", "Ann", "-t", "t"],
+            cwd=lgrun.folder,
+            env=lgrun.env(),
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    assert "could not be written" in done.stderr
+    assert lgrun("show", "t", "--result").stdout == '"hello Ann"\n'

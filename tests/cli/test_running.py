@@ -1,0 +1,143 @@
+"""Two processes, signals, and what is left of a run that was stopped."""
+
+import os
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+from .conftest import World
+from .sources import SLOW
+
+
+def wait_for(path: Path) -> None:
+    """Wait until a file is there."""
+    for _ in range(1000):
+        if path.exists():
+            return
+        time.sleep(0.01)
+    raise AssertionError(f"{path} never came")
+
+
+def finish(process: "subprocess.Popen[str]") -> tuple[int, str, str]:
+    """Wait for a process."""
+    out, err = process.communicate(timeout=30)
+    return process.returncode, out, err
+
+
+def test_busy(lgrun: World) -> None:
+    """While one process runs a thread, another one is told who does and exits 5; --wait waits."""
+    lgrun.write("slow.py", SLOW)
+    first = lgrun.start("invoke", "slow.py", "1.5", "-t", "t")
+    wait_for(lgrun.folder / "started")
+
+    busy = lgrun("invoke", "slow.py", "0", "-t", "t")
+    resumed = lgrun("resume", "t")
+    listed = lgrun("list", "--json").json
+    waited = lgrun("resume", "t", "--wait", "20s")
+
+    assert finish(first)[:2] == (0, '"after"\n')
+    assert busy.code == resumed.code == 5
+    assert f"pid {first.pid}" in busy.stderr
+    assert "--wait" in busy.stderr
+    assert listed[0]["status"] == "running"
+    assert (waited.code, waited.stdout) == (0, '"after"\n')
+
+
+def test_waiting_does_not_discard(lgrun: World) -> None:
+    """invoke that waited for another process looks again: a question asked meanwhile is not thrown away."""
+    lgrun.write("slow.py", SLOW.replace("return after().result()", "return interrupt('q')"))
+    first = lgrun.start("invoke", "slow.py", "1", "-t", "t")
+    wait_for(lgrun.folder / "started")
+
+    second = lgrun("invoke", "slow.py", "0", "-t", "t", "--wait", "20s")
+
+    assert finish(first)[0] == 3
+    assert second.code == 2
+    assert "new input would discard" in second.stderr
+
+
+@pytest.mark.parametrize(("signum", "code"), [(signal.SIGINT, -2), (signal.SIGTERM, -15), (signal.SIGHUP, -1)])
+def test_signal(lgrun: World, signum: int, code: int) -> None:
+    """The first signal lets the running task finish, starts nothing more and ends by the signal; resume goes on."""
+    lgrun.write("slow.py", SLOW)
+    process = lgrun.start("invoke", "slow.py", "1", "-t", "t")
+    wait_for(lgrun.folder / "started")
+    process.send_signal(signum)
+    found, out, err = finish(process)
+
+    assert (found, out) == (code, ""), err
+    assert "stopping after nap" in err
+    assert "Traceback" not in err
+    assert "1 finished task is kept.  continue:  lgrun resume t" in err
+    assert not (lgrun.folder / "after").exists()
+    assert lgrun("show", "t", "--get", "status").stdout == "stopped\n"
+    assert lgrun("resume", "t").stdout == '"after"\n'
+
+
+def test_second_interrupt(lgrun: World) -> None:
+    """The second Ctrl-C leaves at once."""
+    lgrun.write("slow.py", SLOW)
+    process = lgrun.start("invoke", "slow.py", "20", "-t", "t")
+    wait_for(lgrun.folder / "started")
+    process.send_signal(signal.SIGINT)
+    time.sleep(0.3)
+    began = time.monotonic()
+    process.send_signal(signal.SIGINT)
+    code, out, err = finish(process)
+
+    assert (code, out) == (-2, "")
+    assert time.monotonic() - began < 2
+    assert "Traceback" not in err
+    assert lgrun("show", "t", "--get", "status").stdout in ("stopped\n", "crashed\n")
+
+
+def test_interrupt_with_document(lgrun: World) -> None:
+    """A stopped run still prints its document."""
+    lgrun.write("slow.py", SLOW)
+    process = lgrun.start("invoke", "slow.py", "1", "-t", "t", "--get", "exit")
+    wait_for(lgrun.folder / "started")
+    process.send_signal(signal.SIGTERM)
+
+    assert finish(process)[:2] == (-15, "143\n")
+
+
+def test_kill(lgrun: World) -> None:
+    """A killed run shows as crashed and is continued."""
+    lgrun.write("slow.py", SLOW)
+    process = lgrun.start("invoke", "slow.py", "1", "-t", "t")
+    wait_for(lgrun.folder / "started")
+    process.kill()
+    finish(process)
+
+    shown = lgrun("show", "t", "--json").json
+    assert shown["status"] == "crashed"
+    assert shown["tasks"][0]["status"] == "running"
+    assert lgrun("invoke", "slow.py", "0", "-t", "t").code == 2
+    assert lgrun("resume", "t").stdout == '"after"\n'
+
+
+def test_background_job(lgrun: World) -> None:
+    """A background job of a shell ignores SIGINT, and lgrun leaves that so."""
+    lgrun.write("slow.py", SLOW)
+    process = lgrun.start(
+        "invoke", "slow.py", "1", "-t", "t", preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_IGN)
+    )
+    wait_for(lgrun.folder / "started")
+    os.kill(process.pid, signal.SIGINT)
+
+    assert finish(process)[:2] == (0, '"after"\n')
+
+
+def test_interrupt_while_loading(lgrun: World) -> None:
+    """Ctrl-C while the file is loading ends lgrun by the signal, without a traceback."""
+    lgrun.write("wf.py", "open('started', 'w').close()\nimport time\ntime.sleep(20)\n")
+    process = lgrun.start("invoke", "wf.py")
+    wait_for(lgrun.folder / "started")
+    process.send_signal(signal.SIGINT)
+    code, _out, err = finish(process)
+
+    assert code == -2
+    assert "Traceback" not in err
