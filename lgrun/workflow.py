@@ -157,8 +157,12 @@ class Workflow:
             EmptyInputError, UnknownInterruptError, ReplayMismatchError, ThreadBusyError, StateError: while iterating.
         """
         request = self._request(config, options, "updates", None)
-        start = partial(self._run, request, on_change=on_change, by=by, wait=wait)
-        return EventStream(start, input)
+        start = partial(self._run, request, is_async=self._is_async, on_change=on_change, by=by, wait=wait)
+        if not self._is_async:
+            return EventStream(start, input)
+        from lgrun._engine.aio import drive_alone
+
+        return EventStream(start, input, drive_alone)
 
     def batch(
         self,

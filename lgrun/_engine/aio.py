@@ -10,6 +10,7 @@ from lgrun._engine.events import Event, RunEnded
 from lgrun._engine.flow import Flow, nested_flow, task_flow
 from lgrun._engine.frame import Frame
 from lgrun._engine.future import WORKERS, TaskFuture
+from lgrun._engine.lifecycle import run_flow
 from lgrun._engine.model import (
     Execute,
     Flush,
@@ -219,6 +220,15 @@ def _retrieve(future: "asyncio.Future[Any]") -> None:
     """Look at a call's error, so that asyncio does not report one that nobody awaited: the run knows of it."""
     if not future.cancelled():
         future.exception()
+
+
+def drive_alone(run: Run, input: Any) -> RunEnded:
+    """Run on an event loop of its own."""
+
+    async def drive() -> RunEnded:
+        return await AsyncDriver(run).drive(run_flow(run, input))
+
+    return asyncio.run(drive())
 
 
 async def events_of(

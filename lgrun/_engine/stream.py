@@ -12,17 +12,32 @@ from lgrun._engine.run import Run
 from lgrun._engine.sync import SyncDriver
 
 
+def _drive(run: Run, input: Any) -> RunEnded:
+    return SyncDriver(run).drive(run_flow(run, input))
+
+
 class EventStream:
     """The events of a run, as they happen. The workflow's code runs on a thread of its own.
+
+    Args:
+        start: makes the run, given whom to tell of events; called at the first `next`.
+        input: what the run is given.
+        drive: runs it, in that thread.
 
     Attributes:
         ended: the last event, once it has happened.
     """
 
-    def __init__(self, start: Callable[[Callable[[Event], None]], Run], input: Any) -> None:
+    def __init__(
+        self,
+        start: Callable[[Callable[[Event], None]], Run],
+        input: Any,
+        drive: Callable[[Run, Any], RunEnded] | None = None,
+    ) -> None:
         self.ended: RunEnded | None = None
         self._queue: SimpleQueue[Event | None] = SimpleQueue()
         self._start = start
+        self._drive = drive or _drive
         self._input = input
         self._run: Run | None = None
         self._failure: BaseException | None = None
@@ -62,7 +77,7 @@ class EventStream:
 
     def _work(self, run: Run) -> None:
         try:
-            self.ended = SyncDriver(run).drive(run_flow(run, self._input))
+            self.ended = self._drive(run, self._input)
         except BaseException as error:
             self._failure = error
         finally:

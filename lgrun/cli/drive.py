@@ -1,7 +1,6 @@
 """Running a workflow: its events are drawn as they come, signals stop it in good order, questions are asked."""
 
 import _thread
-import inspect
 import os
 import signal
 import time
@@ -10,7 +9,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from lgrun.cli.diagnostics import Problem
 from lgrun.cli.env import Environment
 from lgrun.cli.prompt import ask_all
 from lgrun.cli.render.plain import Reporter
@@ -102,7 +100,7 @@ def run(env: Environment, job: Job, payload: Any) -> Outcome:
     failures: list[Any] = []
     with _signals(env, reporter, events.cancel) as caught:
         try:
-            for event in _checked(events, job.workflow):
+            for event in events:
                 if event.type == "task.error":
                     failures.append(event)
                 elif event.type == "run.end" and event.ns == ():
@@ -112,16 +110,6 @@ def run(env: Environment, job: Job, payload: Any) -> Outcome:
             outcome = Outcome("failed", job.workflow.name, error)
     outcome.signal = caught[0] if caught and outcome.status != "done" else None
     return outcome
-
-
-def _checked(events: Any, workflow: Any) -> Iterator[Any]:
-    """Pass events on; say what is wrong with a workflow that cannot be run here."""
-    try:
-        yield from events
-    except TypeError as error:
-        if not inspect.iscoroutinefunction(workflow.source):
-            raise
-        raise Problem("async-workflow", f"{workflow.name} cannot be run: {error}") from None
 
 
 def _outcome(event: Any, name: str, failures: list[Any]) -> Outcome:

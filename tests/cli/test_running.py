@@ -141,3 +141,32 @@ def test_interrupt_while_loading(lgrun: World) -> None:
 
     assert code == -2
     assert "Traceback" not in err
+
+
+ASYNC = """
+import asyncio
+from lgrun.func import entrypoint, task
+from lgrun.types import interrupt
+
+@task
+async def step(i: int) -> int:
+    with open("effects", "a") as file:
+        print(i, file=file)
+    return i
+
+@entrypoint()
+async def flow(n: int):
+    return [await asyncio.gather(*[step(i) for i in range(n)]), interrupt("ok?")]
+"""
+
+
+def test_an_async_workflow(lgrun: World) -> None:
+    """It runs, asks and is taken up like any other; its parallel tasks run once."""
+    lgrun.write("later.py", ASYNC)
+
+    asked = lgrun("invoke", "later.py", "3", "-t", "t")
+    answered = lgrun("resume", "t", "--value", "true")
+
+    assert (asked.code, asked.stdout) == (3, "")
+    assert (answered.code, answered.stdout) == (0, "[[0, 1, 2], true]\n")
+    assert sorted((lgrun.folder / "effects").read_text().split()) == ["0", "1", "2"]

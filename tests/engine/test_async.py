@@ -334,3 +334,16 @@ def test_chains_started_in_another_order_get_their_own_results(saver: BaseCheckp
 
     assert asyncio.run(flow.ainvoke(None, THREAD)) == [0, 11, 22]
     assert not {"a0", "a1"} & set(ran) & finished
+
+
+def test_events_of_an_async_workflow(saver: BaseCheckpointSaver) -> None:
+    """It runs on a loop of its own."""
+
+    @entrypoint(checkpointer=saver)
+    async def flow(x: int) -> int:
+        return await double(x)
+
+    events = list(flow.events(2, THREAD))
+
+    assert [event.type for event in events if event.type.startswith("task")] == ["task.start", "task.end"]
+    assert events[-1].value == 4  # type: ignore[union-attr]
