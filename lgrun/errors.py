@@ -7,6 +7,8 @@
          ├─ InvalidUpdateError              a state update that no node of the workflow could have made
          ├─ UnknownInterruptError           an answer names a question that is not open
          ├─ NodeCancelledError              the workflow's code cancelled itself
+         ├─ NodeTimeoutError                an attempt took longer than it may
+         ├─ GraphDrained                    the run was asked to stop before its next step
          ├─ GraphRecursionError             a graph did not finish within its recursion limit
          └─ LgrunError
              ├─ NotSerializableError        (also TypeError) a value cannot be saved
@@ -23,18 +25,21 @@ The names in the first group mean what they mean in LangGraph. `GraphInterrupt` 
 """
 
 from collections.abc import Sequence
+from typing import Literal
 
 from lgrun.types import Interrupt
 
 __all__ = [
     "DamagedStateError",
     "EmptyInputError",
+    "GraphDrained",
     "GraphInterrupt",
     "GraphRecursionError",
     "InvalidUpdateError",
     "LgrunError",
     "NewerFormatError",
     "NodeCancelledError",
+    "NodeTimeoutError",
     "NotSerializableError",
     "ReplayMismatchError",
     "StateError",
@@ -71,6 +76,49 @@ class UnknownInterruptError(Exception):
 
 class NodeCancelledError(Exception):
     """The workflow's own code raised `asyncio.CancelledError`."""
+
+
+class NodeTimeoutError(Exception):
+    """An attempt of an async task or workflow took longer than its policy allows.
+
+    Args:
+        node: name of the task or workflow.
+        elapsed: seconds since the attempt began.
+        kind: `run`: in all; `idle`: without a sign of progress.
+        idle_timeout, run_timeout: the policy's, in seconds.
+    """
+
+    def __init__(
+        self,
+        node: str,
+        elapsed: float,
+        *,
+        kind: Literal["idle", "run"],
+        idle_timeout: float | None = None,
+        run_timeout: float | None = None,
+    ) -> None:
+        self.node = node
+        self.elapsed = elapsed
+        self.kind = kind
+        self.idle_timeout = idle_timeout
+        self.run_timeout = run_timeout
+        self.timeout = run_timeout if kind == "run" else idle_timeout
+        progress = "" if kind == "run" else " without making progress"
+        super().__init__(
+            f"Node {node!r} exceeded its {kind} timeout of {self.timeout:.3f}s{progress} (elapsed: {elapsed:.3f}s)."
+        )
+
+
+class GraphDrained(Exception):  # the documented name
+    """The run was asked to stop before its next step; it can be taken up with None.
+
+    Args:
+        reason: why.
+    """
+
+    def __init__(self, reason: str = "shutdown") -> None:
+        super().__init__(f"Graph drained: {reason}")
+        self.reason = reason
 
 
 class GraphRecursionError(RecursionError):

@@ -5,14 +5,15 @@ import inspect
 import re
 from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import Future
-from typing import Any, Generic, ParamSpec, TypeVar, cast, overload
+from datetime import timedelta
+from typing import Any, Generic, ParamSpec, TypeAlias, TypeVar, cast, overload
 
 from lgrun._engine.context import require_frame
 from lgrun._engine.model import Function
 from lgrun._engine.program import Final, FunctionProgram
 from lgrun._engine.retry import as_policies
 from lgrun.checkpoint.base import BaseCheckpointSaver
-from lgrun.types import RetryPolicy
+from lgrun.types import RetryPolicy, TimeoutPolicy
 from lgrun.workflow import Workflow
 
 __all__ = ["entrypoint", "task"]
@@ -20,6 +21,8 @@ __all__ = ["entrypoint", "task"]
 P = ParamSpec("P")
 R = TypeVar("R")
 S = TypeVar("S")
+
+Timeout: TypeAlias = float | timedelta | TimeoutPolicy | None
 
 _UNTYPED = inspect.Parameter.empty
 _POSITIONS = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
@@ -56,13 +59,17 @@ def task(func: Callable[P, Awaitable[R]], /) -> TaskFunction[P, R]: ...
 def task(func: Callable[P, R], /) -> TaskFunction[P, R]: ...
 @overload
 def task(
-    *, name: str | None = None, retry_policy: RetryPolicy | Sequence[RetryPolicy] | None = None
+    *,
+    name: str | None = None,
+    retry_policy: RetryPolicy | Sequence[RetryPolicy] | None = None,
+    timeout: Timeout = None,
 ) -> Callable[[Callable[P, Any]], TaskFunction[P, Any]]: ...
 def task(
     func: Callable[..., Any] | None = None,
     *,
     name: str | None = None,
     retry_policy: RetryPolicy | Sequence[RetryPolicy] | None = None,
+    timeout: Timeout = None,
 ) -> Any:
     """Make a function a task: a step whose result is saved and never computed twice in a run.
 
@@ -70,6 +77,10 @@ def task(
         func: the function, sync or async; any callable with a signature.
         name: what its calls are called in streams and histories; by default the function's name.
         retry_policy: when to try again after an error; of several, the first that matches decides.
+        timeout: how long an attempt may take, in seconds, as a timedelta or a TimeoutPolicy; async functions only.
+
+    Raises:
+        ValueError: a timeout for a sync function.
     """
 
     def decorate(call: Callable[..., Any]) -> TaskFunction[..., Any]:
@@ -80,6 +91,7 @@ def task(
                 is_async=_is_async(call),
                 inject=_injected(call, skip=0),
                 retry=as_policies(retry_policy),
+                timeout=_timeout(timeout, call, f"Task {name or _name(call)!r}"),
             )
         )
 
@@ -95,6 +107,7 @@ class entrypoint:  # the documented name
         checkpointer: where threads are saved; without one a run can be neither resumed nor looked at.
         retry_policy: when to run the function again after an error; its finished tasks hand back their results. Tasks
             without a policy of their own inherit it.
+        timeout: how long an attempt may take, in seconds, as a timedelta or a TimeoutPolicy; async functions only.
     """
 
     final = Final
@@ -105,16 +118,18 @@ class entrypoint:  # the documented name
         checkpointer: BaseCheckpointSaver | None = None,
         *,
         retry_policy: RetryPolicy | Sequence[RetryPolicy] | None = None,
+        timeout: Timeout = None,
     ) -> None:
         self._checkpointer = checkpointer
         self._retry = as_policies(retry_policy)
+        self._timeout = timeout
 
     def __call__(self, func: Callable[..., Any]) -> Workflow:
         """Return the workflow.
 
         Raises:
             NotImplementedError: `func` is a generator.
-            ValueError: `func` has no parameter for the input.
+            ValueError: `func` has no parameter for the input, or is sync and has a timeout.
             TypeError: the checkpointer is none.
         """
         if inspect.isgeneratorfunction(func) or inspect.isasyncgenfunction(func):
@@ -128,6 +143,7 @@ class entrypoint:  # the documented name
             is_async=_is_async(func),
             inject=_injected(func, skip=1),
             retry=self._retry,
+            timeout=_timeout(self._timeout, func, f"Node {_name(func)!r}"),
         )
         return Workflow(
             FunctionProgram(function.name, function),
@@ -148,6 +164,17 @@ def _is_async(call: Callable[..., Any]) -> bool:
     while isinstance(call, functools.partial):
         call = call.func
     return inspect.iscoroutinefunction(call) or inspect.iscoroutinefunction(getattr(call, "__call__", None))  # noqa: B004
+
+
+def _timeout(timeout: Timeout, call: Callable[..., Any], what: str) -> TimeoutPolicy | None:
+    if timeout is None:
+        return None
+    if not _is_async(call):
+        raise ValueError(
+            "Node timeouts are only supported for async nodes, because sync code cannot be stopped from outside. "
+            f"{what} is sync."
+        )
+    return timeout if isinstance(timeout, TimeoutPolicy) else TimeoutPolicy(run_timeout=timeout)
 
 
 def _injected(call: Callable[..., Any], skip: int) -> frozenset[str]:

@@ -5,9 +5,12 @@ Names and fields are those of LangGraph 1.2, so that programs written for it run
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
 
 from lgrun._engine.context import require_frame
+
+if TYPE_CHECKING:
+    from datetime import timedelta
 
 __all__ = [
     "Command",
@@ -20,6 +23,7 @@ __all__ = [
     "StateUpdate",
     "StreamMode",
     "StreamWriter",
+    "TimeoutPolicy",
     "default_retry_on",
     "interrupt",
 ]
@@ -178,6 +182,33 @@ class RetryPolicy(NamedTuple):
     max_attempts: int = 3
     jitter: bool = True
     retry_on: type[Exception] | Sequence[type[Exception]] | Callable[[Exception], bool] = default_retry_on
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TimeoutPolicy:
+    """How long an attempt of an async task or workflow may take.
+
+    Args:
+        run_timeout: in all, in seconds or as a timedelta.
+        idle_timeout: without a sign of progress, in seconds or as a timedelta.
+        refresh_on: what is progress: `auto`: whatever it streams, a nested call that ends, and `runtime.heartbeat()`;
+            `heartbeat`: only the last.
+
+    Raises:
+        ValueError: a timeout is not greater than 0.
+    """
+
+    run_timeout: "float | timedelta | None" = None
+    idle_timeout: "float | timedelta | None" = None
+    refresh_on: Literal["auto", "heartbeat"] = "auto"
+
+    def __post_init__(self) -> None:
+        for name in ("run_timeout", "idle_timeout"):
+            given = getattr(self, name)
+            seconds = given if given is None or isinstance(given, (int, float)) else given.total_seconds()
+            if seconds is not None and seconds <= 0:
+                raise ValueError(f"{name} must be greater than 0")
+            object.__setattr__(self, name, seconds)
 
 
 def interrupt(value: Any, *, response_schema: Any = None) -> Any:

@@ -12,7 +12,7 @@ ROOT = Path(lgrun.__file__).parent
 LAYERS = [
     {"constants", "_fs", "_engine.context"},
     {"types"},
-    {"errors", "config", "checkpoint.base"},
+    {"errors", "config", "runtime", "checkpoint.base"},
     {
         "_engine.ids",
         "_engine.model",
@@ -41,9 +41,11 @@ LAYERS = [
         "_engine.journal",
         "_engine.frame",
         "_engine.future",
+        "_engine.answers",
         "_engine.run",
         "_engine.flow",
         "_engine.lifecycle",
+        "_engine.opening",
         "_engine.sync",
         "_engine.aio",
         "_engine.snapshot",

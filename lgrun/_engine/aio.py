@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Coroutine, Generator
 from contextvars import copy_context
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar, cast
 
 from lgrun._engine.context import current
 from lgrun._engine.events import Event, RunEnded
@@ -27,7 +27,8 @@ from lgrun._engine.model import (
 from lgrun._engine.program import Program
 from lgrun._engine.run import Known, Run
 from lgrun._engine.sync import SyncDriver, strand
-from lgrun.errors import NodeCancelledError
+from lgrun.errors import NodeCancelledError, NodeTimeoutError
+from lgrun.types import TimeoutPolicy
 
 T = TypeVar("T")
 
@@ -45,6 +46,9 @@ class AsyncDriver:
         self.running: set[asyncio.Task[Any] | TaskFuture[Any]] = set()
         self.sync = SyncDriver(run, self)
         self._flushing = asyncio.Lock()
+        limit = run.settings.max_concurrency
+        # The body has one place. A nested call shares its caller's, which waits: so no limit can stall a run.
+        self._places = None if limit is None else asyncio.Semaphore(max(1, limit - 1))
 
     async def drive(self, flow: Generator[Instruction, Any, T]) -> T:
         """Step through a flow to its end."""
@@ -101,13 +105,42 @@ class AsyncDriver:
             step.frame.enter(self, asyncio.current_task())
             token = current.set(step.frame)
             try:
+                if step.function.timeout is not None:
+                    return Returned(await self._timed(step, step.function.timeout))
                 return Returned(await step.function.call(*step.args, **step.kwargs))
             finally:
                 current.reset(token)
+                step.frame.touch()
         except asyncio.CancelledError:
             return Raised(self._cancelled(step.frame))
         except BaseException as error:
             return Raised(error)
+
+    async def _timed(self, step: Execute, policy: TimeoutPolicy) -> Any:
+        """Run async code for as long as its policy allows."""
+        frame, now = step.frame, self.loop.time
+        began = now()
+        total, idle = cast("float | None", policy.run_timeout), cast("float | None", policy.idle_timeout)
+        try:
+            async with asyncio.timeout(total) as whole, asyncio.timeout(idle) as quiet:
+                if idle is not None and policy.refresh_on == "auto":
+                    frame.progress = lambda: self._postpone(quiet, idle)
+                return await step.function.call(*step.args, **step.kwargs)
+        except TimeoutError:
+            if not (whole.expired() or quiet.expired()):
+                raise
+            kind: Literal["run", "idle"] = "run" if whole.expired() else "idle"
+            raise NodeTimeoutError(frame.name, now() - began, kind=kind, idle_timeout=idle, run_timeout=total) from None
+
+    def _postpone(self, quiet: asyncio.Timeout, seconds: float) -> None:
+        def postpone() -> None:
+            if not quiet.expired() and quiet.when() is not None:
+                quiet.reschedule(self.loop.time() + seconds)
+
+        if asyncio._get_running_loop() is self.loop:
+            postpone()
+        else:
+            self.loop.call_soon_threadsafe(postpone)
 
     @staticmethod
     def _cancelled(frame: Frame) -> BaseException:
@@ -180,7 +213,10 @@ class AsyncDriver:
             known = self.loop.create_future()
             known.set_result(plan.value)
             return known
-        task = self.loop.create_task(self._task(task_flow(self.run, plan)), name=function.name)
+        work = self._task(task_flow(self.run, plan))
+        if self._places is not None and frame.parent is None:
+            work = _in_turn(self._places, work)
+        task = self.loop.create_task(work, name=function.name)
         self._list(task)
         return task
 
@@ -210,6 +246,14 @@ class AsyncDriver:
         if isinstance(outcome, Returned):
             return outcome.value
         raise outcome.error
+
+
+async def _in_turn(places: asyncio.Semaphore, work: Coroutine[Any, Any, Any]) -> Any:
+    try:
+        async with places:
+            return await work
+    finally:
+        work.close()
 
 
 async def _known(value: Any) -> Any:

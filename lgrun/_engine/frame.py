@@ -1,6 +1,7 @@
 """A frame: one piece of user code while it runs, and its place in the run."""
 
 import threading
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from lgrun._engine import ids
@@ -35,6 +36,7 @@ class Frame:
         "owner",
         "parent",
         "path",
+        "progress",
         "run",
         "suspended_at",
     )
@@ -57,6 +59,7 @@ class Frame:
         self.owner = owner
         self.asked = 0
         self.suspended_at: str | None = None
+        self.progress: Callable[[], None] | None = None
         self._first = 0
         self._strands: dict[object, list[int]] = {}
 
@@ -94,6 +97,15 @@ class Frame:
     def write(self, data: Any) -> None:
         """Send `data` to whoever streams the run with mode `custom`."""
         self.run.write(self, data)
+        self.touch()
+
+    def touch(self) -> None:
+        """Show that this frame, and so those around it, makes progress."""
+        frame: Frame | None = self
+        while frame is not None:
+            if frame.progress is not None:
+                frame.progress()
+            frame = frame.parent
 
     def interrupt(self, value: Any, response_schema: Any) -> Any:
         """Return the answer to a question, or raise GraphInterrupt."""

@@ -7,6 +7,7 @@ adds a worker.
 
 import sys
 import threading
+from collections import deque
 from collections.abc import Callable
 from concurrent.futures import CancelledError, Future
 from queue import SimpleQueue
@@ -56,11 +57,15 @@ class TaskFuture(Future[T], Generic[T]):
         self._state = "RUNNING"
         return job
 
+    def unclaimed(self) -> bool:
+        """Tell whether nobody has begun the call."""
+        return bool(self._job)
+
     def cancel(self) -> bool:
         """Cancel the call if nobody has begun it."""
         if self.claim() is None:
             return self.cancelled()
-        self._workers.taken()
+        self._workers.taken(self)
         self._state = "PENDING"
         super().cancel()
         self.set_running_or_notify_cancel()
@@ -101,7 +106,7 @@ class TaskFuture(Future[T], Generic[T]):
         if job is None:
             self._workers.add_worker()
             return
-        self._workers.taken()
+        self._workers.taken(self)
         _local.depth = depth + 1
         try:
             job(self)
@@ -136,10 +141,13 @@ class Workers:
         if spawn:
             self._start()
 
-    def taken(self) -> None:
-        """Take note that a queued call was claimed or cancelled."""
+    def taken(self, future: TaskFuture[Any]) -> None:
+        """Take note that a queued call was claimed by its caller or cancelled."""
         with self._lock:
             self._unclaimed -= 1
+
+    def over(self, future: TaskFuture[Any]) -> None:
+        """Take note that a call has come to its end."""
 
     def add_worker(self) -> None:
         """Make sure that a thread is free for what is queued, because a caller is about to wait for it."""
@@ -175,4 +183,67 @@ class Workers:
 WORKERS = Workers()
 """The process's threads."""
 
-__all__ = ["MAX_NESTED_CLAIMS", "MAX_WORKERS", "WORKERS", "CancelledError", "TaskFuture", "Workers"]
+
+class LimitedWorkers(Workers):
+    """The process's threads, for a run that may use only some of them at a time (`max_concurrency`).
+
+    A caller that runs a call itself uses the place that it has. One that only waits lends its place meanwhile, so that
+    no limit can make a run wait for itself.
+
+    Args:
+        places: how many calls may run beside the body.
+    """
+
+    def __init__(self, places: int) -> None:
+        super().__init__()
+        self._free = places
+        self._lent = 0
+        self._waiting: deque[TaskFuture[Any]] = deque()
+        self._launched: set[TaskFuture[Any]] = set()
+
+    def submit(self, future: TaskFuture[Any]) -> None:
+        """Queue a call until there is a place for it."""
+        with self._lock:
+            self._waiting.append(future)
+            self._launch()
+
+    def taken(self, future: TaskFuture[Any]) -> None:
+        """Take note that a queued call was claimed by its caller or cancelled: its place is free."""
+        with self._lock:
+            if future in self._launched:
+                WORKERS.taken(future)
+                self._leave(future)
+
+    def over(self, future: TaskFuture[Any]) -> None:
+        """Take note that a call has come to its end: its place is free, or goes back to who lent it."""
+        with self._lock:
+            if future in self._launched:
+                self._leave(future)
+
+    def add_worker(self) -> None:
+        """Lend the place of a caller that is about to wait."""
+        with self._lock:
+            if self._waiting:
+                self._lent += 1
+                self._free += 1
+                self._launch()
+        WORKERS.add_worker()
+
+    def _leave(self, future: TaskFuture[Any]) -> None:
+        self._launched.discard(future)
+        if self._lent:
+            self._lent -= 1
+        else:
+            self._free += 1
+        self._launch()
+
+    def _launch(self) -> None:
+        while self._free > 0 and self._waiting:
+            future = self._waiting.popleft()
+            if future.unclaimed():
+                self._free -= 1
+                self._launched.add(future)
+                WORKERS.submit(future)
+
+
+__all__ = ["MAX_NESTED_CLAIMS", "MAX_WORKERS", "WORKERS", "CancelledError", "LimitedWorkers", "TaskFuture", "Workers"]

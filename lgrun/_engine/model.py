@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple, TypeAlias
 
 from lgrun.checkpoint.base import Path
-from lgrun.types import RetryPolicy
+from lgrun.types import RetryPolicy, TimeoutPolicy
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +18,7 @@ class Function:
         is_async: calling it gives a coroutine.
         inject: the parameters that the engine fills in (`previous`, `writer`, `config`, ...).
         retry: policies for a failed attempt; the first that matches decides.
+        timeout: how long an attempt may take; async functions only.
     """
 
     name: str
@@ -25,6 +26,7 @@ class Function:
     is_async: bool
     inject: frozenset[str] = frozenset()
     retry: Sequence[RetryPolicy] = ()
+    timeout: TimeoutPolicy | None = None
 
 
 @dataclass(frozen=True, slots=True)

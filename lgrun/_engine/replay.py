@@ -319,7 +319,7 @@ class Questions:
         assert write.id is not None
         known = self._by_id.get(write.id)
         if known is not None:
-            known.asked = write
+            known.asked, known.answer = write, None
             return
         question = self._by_id[write.id] = _Question(write)
         self._at.setdefault(write.path, []).append(question)
@@ -328,6 +328,12 @@ class Questions:
     def answer(self, id: str, value: Encoded) -> None:
         """Take note of an answer that is now in the journal."""
         self._by_id[id].answer = value
+
+    def reopen(self, id: str) -> PendingWrite:
+        """Forget an answer that did not fit; return the record that asks again."""
+        question = self._by_id[id]
+        question.answer = None
+        return question.asked
 
     def asked(self) -> list[PendingWrite]:
         """Return all questions, in order."""

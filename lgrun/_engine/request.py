@@ -7,6 +7,7 @@ from lgrun._engine.events import Event, Namespace, RunEnded
 from lgrun._engine.project import Projector
 from lgrun._engine.run import Settings
 from lgrun.constants import INTERRUPT
+from lgrun.runtime import RunControl
 from lgrun.types import Durability, GraphOutput, RetryPolicy, StreamMode
 
 Config: TypeAlias = Mapping[str, Any]
@@ -29,6 +30,7 @@ class RunOptions(TypedDict, total=False):
         durability: when results reach the disk: `sync` (default): before the workflow goes on; `async`: soon after;
             `exit`: when the run stops.
         subgraphs: show nested workflows too; each chunk has its namespace in front.
+        control: asks the run to stop before its next step.
         version: `v2`: `stream` yields `{"type", "ns", "data"}` and `invoke` returns a GraphOutput.
     """
 
@@ -39,6 +41,7 @@ class RunOptions(TypedDict, total=False):
     interrupt_after: Names
     durability: Durability | None
     subgraphs: bool
+    control: RunControl | None
     version: Literal["v1", "v2"]
 
 
@@ -101,6 +104,7 @@ class Request:
             pause_before=_means(self._options.get("interrupt_before"), self._workflow),
             pause_after=_means(self._options.get("interrupt_after"), self._workflow),
             checkpoints="checkpoints" in modes or "debug" in modes,
+            control=self._options.get("control"),
             max_concurrency=self.config.get("max_concurrency"),
         )
 

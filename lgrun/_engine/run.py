@@ -12,7 +12,7 @@ from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Literal, NamedTuple, TypeAlias
 
-from lgrun._engine import ids, replay
+from lgrun._engine import answers, ids, replay
 from lgrun._engine.events import CustomData, Event, QuestionAsked, ReplayMismatch, TaskCached
 from lgrun._engine.frame import Frame
 from lgrun._engine.journal import Journal
@@ -21,6 +21,7 @@ from lgrun._engine.program import Program
 from lgrun.checkpoint.base import BaseCheckpointSaver, Claim, Path, PendingWrite
 from lgrun.checkpoint.serde import decode, encode, hand_on
 from lgrun.errors import GraphInterrupt, NotSerializableError, ReplayMismatchError
+from lgrun.runtime import RunControl
 from lgrun.types import Durability, Interrupt, RetryPolicy
 
 OnChange: TypeAlias = Literal["library", "warn", "fail", "ignore"]
@@ -61,6 +62,7 @@ class Settings(NamedTuple):
         pause_before: stop before the first step of a new run.
         pause_after: report a stop after the last step.
         checkpoints: somebody wants to hear of checkpoints.
+        control: asks the run to stop before its next step.
         max_concurrency: how many pieces of user code may run at the same time; None for no limit.
     """
 
@@ -74,6 +76,7 @@ class Settings(NamedTuple):
     pause_before: bool = False
     pause_after: bool = False
     checkpoints: bool = False
+    control: RunControl | None = None
     max_concurrency: int | None = None
 
 
@@ -287,12 +290,23 @@ class Run:
         if isinstance(decision, replay.Answer):
             if decision.mismatch is not None:
                 self._mismatch(frame.name, decision.mismatch, frame)
-            return decode(decision.value)
-        question = Interrupt(value, decision.id, schema)
+            return self._accept(decision, schema)
+        question = Interrupt(value, decision.id, answers.json_schema(schema))
         self._ask(frame, index, digest, decision, question)
         error = GraphInterrupt((question,))
         frame.saw(error)
         raise error
+
+    def _accept(self, answer: replay.Answer, schema: Any) -> Any:
+        """Return an answer in the form its schema asks for; one that does not fit leaves the question open."""
+        try:
+            return answers.validated(decode(answer.value), schema)
+        except ValueError:
+            with self._lock:
+                again = self.questions.reopen(answer.id)
+            if self.journal is not None:
+                self.journal.add(again._replace(at=self.world.now()))
+            raise
 
     def _ask(self, frame: Frame, index: int, digest: str | None, decision: replay.Suspend, question: Interrupt) -> None:
         encoded = None

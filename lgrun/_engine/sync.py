@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from lgrun._engine.context import current
 from lgrun._engine.flow import Flow, nested_flow, task_flow
 from lgrun._engine.frame import Frame
-from lgrun._engine.future import WORKERS, TaskFuture
+from lgrun._engine.future import WORKERS, LimitedWorkers, TaskFuture
 from lgrun._engine.model import (
     Execute,
     Flush,
@@ -48,6 +48,8 @@ class SyncDriver:
         self.run = run
         self.running: set[Any] = set() if outer is None else outer.running
         self._calls = outer or self
+        limit = run.settings.max_concurrency
+        self.workers = WORKERS if limit is None or outer is not None else LimitedWorkers(max(0, limit - 1))
 
     def drive(self, flow: Generator[Instruction, Any, T]) -> T:
         """Step through a flow to its end."""
@@ -123,13 +125,13 @@ class SyncDriver:
         """Make a call of a sync task; return its future."""
         plan = self.run.plan(frame, strand(frame), function, args, kwargs)
         if isinstance(plan, Known):
-            future: TaskFuture[Any] = TaskFuture(_nothing, WORKERS)
+            future: TaskFuture[Any] = TaskFuture(_nothing, self.workers)
             future.claim()
             future.set_result(plan.value)
             return future
-        future = TaskFuture(_Job(self, task_flow(self.run, plan), copy_context()), WORKERS)
+        future = TaskFuture(_Job(self, task_flow(self.run, plan), copy_context()), self.workers)
         self.running.add(future)
-        WORKERS.submit(future)
+        self.workers.submit(future)
         return future
 
     def for_sync(self) -> "SyncDriver":
@@ -169,6 +171,7 @@ class _Job:
         except BaseException as error:
             outcome = Raised(error)
         self._driver.running.discard(future)
+        self._driver.workers.over(future)
         if isinstance(outcome, Returned):
             future.set_result(outcome.value)
         else:

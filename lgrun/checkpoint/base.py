@@ -167,6 +167,7 @@ def open_questions(writes: Sequence[PendingWrite]) -> list[PendingWrite]:
     for write in writes:
         if write.kind == "interrupt" and write.id is not None:
             asked[write.id] = write
+            answered.discard(write.id)
         elif write.kind == "answer" and write.id is not None:
             answered.add(write.id)
     return sorted((w for key, w in asked.items() if key not in answered), key=lambda w: w.q or 0)
