@@ -110,7 +110,7 @@ class entrypoint:  # the documented name
         timeout: how long an attempt may take, in seconds, as a timedelta or a TimeoutPolicy; async functions only.
     """
 
-    final = Final
+    final: TypeAlias = Final
     """`entrypoint.final(value=..., save=...)`: give `value` to the caller and `save` to the next run as `previous`."""
 
     def __init__(

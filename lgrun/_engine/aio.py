@@ -124,17 +124,20 @@ class AsyncDriver:
         try:
             async with asyncio.timeout(total) as whole, asyncio.timeout(idle) as quiet:
                 if idle is not None and policy.refresh_on == "auto":
-                    frame.progress = lambda: self._postpone(quiet, idle)
-                return await step.function.call(*step.args, **step.kwargs)
+                    frame.progress = lambda: self._postpone(frame, quiet, idle)
+                try:
+                    return await step.function.call(*step.args, **step.kwargs)
+                finally:
+                    frame.progress = None
         except TimeoutError:
             if not (whole.expired() or quiet.expired()):
                 raise
             kind: Literal["run", "idle"] = "run" if whole.expired() else "idle"
             raise NodeTimeoutError(frame.name, now() - began, kind=kind, idle_timeout=idle, run_timeout=total) from None
 
-    def _postpone(self, quiet: asyncio.Timeout, seconds: float) -> None:
+    def _postpone(self, frame: Frame, quiet: asyncio.Timeout, seconds: float) -> None:
         def postpone() -> None:
-            if not quiet.expired() and quiet.when() is not None:
+            if frame.progress is not None and not quiet.expired():
                 quiet.reschedule(self.loop.time() + seconds)
 
         if asyncio._get_running_loop() is self.loop:

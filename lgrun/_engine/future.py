@@ -17,6 +17,7 @@ from lgrun._engine.context import current
 from lgrun.errors import GraphInterrupt
 
 T = TypeVar("T")
+R = TypeVar("R")
 
 MAX_WORKERS = 32
 """Threads that take calls from the queue, not counting one for each caller that waits."""
@@ -36,7 +37,11 @@ class _Waiters(list[Any]):
 
     def append(self, waiter: Any) -> None:
         super().append(waiter)
-        self._workers.add_worker()
+        self._workers.lend()
+
+    def remove(self, waiter: Any) -> None:
+        super().remove(waiter)
+        self._workers.take_back()
 
 
 class TaskFuture(Future[T], Generic[T]):
@@ -81,9 +86,8 @@ class TaskFuture(Future[T], Generic[T]):
             TimeoutError: it took longer than `timeout`.
             Exception: what the task raised, the very object.
         """
-        self._settle(timeout)
         try:
-            return super().result(timeout)
+            return self._await(super().result, timeout)
         except GraphInterrupt as asked:
             frame: Any = current.get()
             if frame is not None:
@@ -92,20 +96,25 @@ class TaskFuture(Future[T], Generic[T]):
 
     def exception(self, timeout: float | None = None) -> BaseException | None:
         """Return what the task raised, or None."""
-        self._settle(timeout)
-        return super().exception(timeout)
+        return self._await(super().exception, timeout)
 
-    def _settle(self, timeout: float | None) -> None:
+    def _await(self, get: Callable[[float | None], R], timeout: float | None) -> R:
+        """Run the call here, or wait for whoever does."""
         if self._state == "FINISHED":
-            return
+            return get(timeout)
         depth = getattr(_local, "depth", 0)
-        if timeout is not None or depth >= MAX_NESTED_CLAIMS or _in_event_loop():
-            self._workers.add_worker()
-            return
-        job = self.claim()
-        if job is None:
-            self._workers.add_worker()
-            return
+        waits = timeout is not None or depth >= MAX_NESTED_CLAIMS or _in_event_loop()
+        job = None if waits else self.claim()
+        if job is not None:
+            self._run(job, depth)
+            return get(timeout)
+        self._workers.lend()
+        try:
+            return get(timeout)
+        finally:
+            self._workers.take_back()
+
+    def _run(self, job: Callable[["TaskFuture[T]"], None], depth: int) -> None:
         self._workers.taken(self)
         _local.depth = depth + 1
         try:
@@ -149,8 +158,8 @@ class Workers:
     def over(self, future: TaskFuture[Any]) -> None:
         """Take note that a call has come to its end."""
 
-    def add_worker(self) -> None:
-        """Make sure that a thread is free for what is queued, because a caller is about to wait for it."""
+    def lend(self) -> None:
+        """Make sure that a thread is free for what is queued, because the caller is about to wait."""
         with self._lock:
             spawn = self._unclaimed > self._idle
             if spawn:
@@ -158,6 +167,9 @@ class Workers:
                 self._total += 1
         if spawn:
             self._start()
+
+    def take_back(self) -> None:
+        """Take note that a caller no longer waits."""
 
     def _start(self) -> None:
         threading.Thread(target=self._work, name="lgrun-task", daemon=True).start()
@@ -197,7 +209,7 @@ class LimitedWorkers(Workers):
     def __init__(self, places: int) -> None:
         super().__init__()
         self._free = places
-        self._lent = 0
+        self._lent: dict[int, int] = {}
         self._waiting: deque[TaskFuture[Any]] = deque()
         self._launched: set[TaskFuture[Any]] = set()
 
@@ -212,30 +224,34 @@ class LimitedWorkers(Workers):
         with self._lock:
             if future in self._launched:
                 WORKERS.taken(future)
-                self._leave(future)
+        self.over(future)
 
     def over(self, future: TaskFuture[Any]) -> None:
-        """Take note that a call has come to its end: its place is free, or goes back to who lent it."""
+        """Take note that a call has come to its end: its place is free."""
         with self._lock:
             if future in self._launched:
-                self._leave(future)
-
-    def add_worker(self) -> None:
-        """Lend the place of a caller that is about to wait."""
-        with self._lock:
-            if self._waiting:
-                self._lent += 1
+                self._launched.discard(future)
                 self._free += 1
                 self._launch()
-        WORKERS.add_worker()
 
-    def _leave(self, future: TaskFuture[Any]) -> None:
-        self._launched.discard(future)
-        if self._lent:
-            self._lent -= 1
-        else:
-            self._free += 1
-        self._launch()
+    def lend(self) -> None:
+        """Lend the caller's place while it waits; it has one, for however many calls it waits."""
+        with self._lock:
+            caller = threading.get_ident()
+            self._lent[caller] = self._lent.get(caller, 0) + 1
+            if self._lent[caller] == 1:
+                self._free += 1
+                self._launch()
+        WORKERS.lend()
+
+    def take_back(self) -> None:
+        """Give the caller its place back, as soon as one is free."""
+        with self._lock:
+            caller = threading.get_ident()
+            self._lent[caller] -= 1
+            if not self._lent[caller]:
+                del self._lent[caller]
+                self._free -= 1
 
     def _launch(self) -> None:
         while self._free > 0 and self._waiting:

@@ -112,9 +112,9 @@ def _close(run: Run, opened: Opened, outcome: Outcome) -> Life[RunEnded]:
     if end is not None:
         assert run.claim is not None
         yield Io(partial(run.claim.put, end))
-        if run.settings.checkpoints:
-            run.emit(reached(run, end, output.value, parent=run.seed))
     run.emit(ValuesChanged(values=output.value, saved=output.save))
+    if end is not None and run.settings.checkpoints:
+        run.emit(reached(run, end, output.value, parent=run.seed))
     if run.settings.pause_after:
         run.emit(NodeInterrupted(id=node, name=name, surfaced=()))
     ended = RunEnded(status="done", value=output.value)

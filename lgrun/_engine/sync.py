@@ -49,7 +49,7 @@ class SyncDriver:
         self.running: set[Any] = set() if outer is None else outer.running
         self._calls = outer or self
         limit = run.settings.max_concurrency
-        self.workers = WORKERS if limit is None or outer is not None else LimitedWorkers(max(0, limit - 1))
+        self.workers = WORKERS if limit is None else LimitedWorkers(max(0, limit - 1))
 
     def drive(self, flow: Generator[Instruction, Any, T]) -> T:
         """Step through a flow to its end."""
