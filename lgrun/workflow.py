@@ -253,8 +253,8 @@ class Workflow:
     ) -> Run:
         if self._is_async and not is_async:
             raise TypeError(f"No synchronous function provided to {self.name!r}: it is async; use ainvoke or astream")
-        asked = request.settings(saved=self.checkpointer is not None, retry=self._retry)._replace(**settings)
-        return Run(self._program, self.checkpointer, asked, _world(), emit)
+        asked = request.settings(saved=self.checkpointer is not None, retry=self._retry, nests=self._nests)
+        return Run(self._program, self.checkpointer, asked._replace(**settings), _world(), emit)
 
     async def _adrive(self, input: Any, request: Request, emit: Callable[[Event], None] | None) -> RunEnded:
         from lgrun._engine.aio import AsyncDriver
@@ -270,6 +270,11 @@ class Workflow:
         with outer.run.listen(outer.inner_ns, listener):
             return await outer.driver.nested(outer, self._function(), self._program, input)
 
+    def _nests(self) -> bool:
+        """Tell whether the function's code names another workflow, as a global or from around it."""
+        known = inspect.getclosurevars(inspect.unwrap(self.source))
+        return any(isinstance(value, Workflow) for value in [*known.globals.values(), *known.nonlocals.values()])
+
     def _function(self) -> Any:
         (call,) = self._program.next_calls(self._program.begin(None, None))
         return call.function
@@ -282,7 +287,7 @@ class Workflow:
         Raises:
             ValueError: the workflow has no checkpointer, or `config` names no thread.
         """
-        return snapshot.state(self._saver(), merged(self.config, config))
+        return snapshot.state(self._saver(), merged(self.config, config), self._nests())
 
     def get_state_history(
         self,
@@ -303,7 +308,7 @@ class Workflow:
         Raises:
             ValueError: the workflow has no checkpointer, or `config` names no thread.
         """
-        yield from snapshot.history(self._saver(), merged(self.config, config), filter, before, limit)
+        yield from snapshot.history(self._saver(), merged(self.config, config), filter, before, limit, self._nests())
 
     def update_state(self, config: Config, values: Any, as_node: str | None = None) -> dict[str, Any]:
         """Write a result by hand, as if the workflow had returned it; a paused run is thereby finished.
@@ -324,7 +329,7 @@ class Workflow:
         if as_node not in (None, self.name):
             raise InvalidUpdateError(f"Node {as_node} does not exist; {self.name!r} has one step, itself")
         request = self._request(config, {}, "values", None)
-        run = Run(self._program, saver, request.settings(saved=True, retry=()), _world())
+        run = Run(self._program, saver, request.settings(saved=True, retry=(), nests=self._nests), _world())
         state = self._program.apply(self._program.begin(None, None), [values])
         output: Output = self._program.output(state)
         new = SyncDriver(run).drive(update_flow(run, output))

@@ -6,7 +6,7 @@ queued; the others wait for that write and find theirs done.
 
 import threading
 
-from lgrun.checkpoint.base import Claim, Path, PendingWrite
+from lgrun.checkpoint.base import Checkpoint, Claim, Path, PendingWrite
 from lgrun.types import Durability
 
 
@@ -19,9 +19,16 @@ class Journal:
         durability: `sync`: `flush` returns when the disk has it; `async`: when the operating system has it; `exit`:
             at once, and everything is written at the next barrier.
         shared: other processes can read the journal while the run goes on.
+        first: the checkpoint itself, if it is saved only when something has to be written under it.
+
+    Attributes:
+        unsaved: that checkpoint, as long as it is not saved.
     """
 
-    def __init__(self, claim: Claim, seq: int, durability: Durability, *, shared: bool) -> None:
+    def __init__(
+        self, claim: Claim, seq: int, durability: Durability, *, shared: bool, first: Checkpoint | None = None
+    ) -> None:
+        self.unsaved = first
         self._claim = claim
         self._seq = seq
         self._durability = durability
@@ -82,6 +89,9 @@ class Journal:
             if barrier and self._begun:
                 batch = [*self._begun.values(), *batch]
                 self._begun.clear()
+        if self.unsaved is not None:
+            self._claim.put(self.unsaved)
+            self.unsaved = None
         sync = barrier or self._durability == "sync"
         if batch or sync:
             self._claim.append(self._seq, batch, sync=sync)

@@ -37,7 +37,7 @@ def run_flow(run: Run, input: Any) -> Life[RunEnded]:
         if isinstance(opened, RunEnded):
             return opened
         if opened.fresh and run.settings.pause_before:
-            return (yield from _pause(run, opened))
+            return (yield from _pause(run))
         control = run.settings.control
         if control is not None and control.drain_reason is not None:
             return (yield from _drain(run, control.drain_reason))
@@ -68,12 +68,12 @@ def _body(run: Run, opened: Opened) -> Life[Outcome]:
 # --- the end ----------------------------------------------------------------------------------------------------------
 
 
-def _pause(run: Run, opened: Opened) -> Life[RunEnded]:
+def _pause(run: Run) -> Life[RunEnded]:
     """Stop before the first step, because the caller asked for it; the run is taken up with None."""
     run.emit(NodeInterrupted(id=task_id(run.seed, ()), name=run.program.name, surfaced=()))
     if run.journal is not None:
         yield from run.commit(PendingWrite("cancelled", run.world.now(), by="interrupt_before"), None, barrier=True)
-    ended = RunEnded(status="waiting", value=opened.memory.value)
+    ended = RunEnded(status="waiting")
     run.emit(ended)
     return ended
 
@@ -130,7 +130,8 @@ def _end(run: Run, start: Checkpoint | None, output: Output) -> Checkpoint | Non
     save = None
     if output.save is not output.value:
         save = run.encode(output.save, f"what {run.program.name!r} saves")
-    seq = start.seq + 1
+    unsaved = run.journal is not None and run.journal.unsaved is not None
+    seq = start.seq if unsaved else start.seq + 1
     return Checkpoint(
         thread=start.thread,
         seq=seq,
@@ -138,7 +139,7 @@ def _end(run: Run, start: Checkpoint | None, output: Output) -> Checkpoint | Non
         kind="end",
         step=start.step + 1,
         at=run.world.now(),
-        parent=start.seq,
+        parent=start.parent if unsaved else start.seq,
         questions=run.questions.count,
         entrypoint=start.entrypoint,
         value=value,

@@ -11,7 +11,7 @@ from lgrun._engine.journal import Journal
 from lgrun._engine.model import Flush, Instruction, Io
 from lgrun._engine.project import as_dict
 from lgrun._engine.run import Run
-from lgrun._engine.snapshot import metadata
+from lgrun._engine.snapshot import metadata, nested_config
 from lgrun.checkpoint.base import Checkpoint, CheckpointKind, Encoded, PendingWrite, Saved
 from lgrun.checkpoint.document import new_checkpoint_id
 from lgrun.checkpoint.serde import decode
@@ -143,19 +143,22 @@ def _questions_so_far(saved: Saved) -> int:
 
 
 def _begin_at(run: Run, checkpoint: Checkpoint, writes: Sequence[PendingWrite]) -> Life[None]:
-    """Save a checkpoint and write under it from now on."""
+    """Save a checkpoint and write under it from now on. With durability `exit` it is saved with the first write."""
     assert run.claim is not None
+    if run.settings.durability == "exit":
+        _follow(run, checkpoint, writes, first=checkpoint)
+        return
     yield Io(partial(run.claim.put, checkpoint))
     _follow(run, checkpoint, writes)
 
 
-def _follow(run: Run, checkpoint: Checkpoint, writes: Sequence[PendingWrite]) -> None:
+def _follow(run: Run, checkpoint: Checkpoint, writes: Sequence[PendingWrite], first: Checkpoint | None = None) -> None:
     assert run.claim is not None
     assert run.saver is not None
     run.seed = checkpoint.id
     run.calls = replay.Calls(writes)
     run.questions = replay.Questions(writes, checkpoint.questions)
-    run.journal = Journal(run.claim, checkpoint.seq, run.settings.durability, shared=run.saver.blocking)
+    run.journal = Journal(run.claim, checkpoint.seq, run.settings.durability, shared=run.saver.blocking, first=first)
 
 
 def _continue(run: Run, start: replay.Continue, memory: Memory) -> Life[Opened]:
@@ -208,7 +211,9 @@ def reached(
         before = run.claim.load(point.parent)
         parent = None if before is None else before.checkpoint.id
     asked = tuple(as_dict(q.interrupt) for q in questions[:1])
-    step = {"id": task_id(point.id, ()), "name": point.entrypoint, "interrupts": asked, "state": None}
+    node = task_id(point.id, ())
+    state = nested_config(point, node) if run.settings.nests else None
+    step = {"id": node, "name": point.entrypoint, "interrupts": asked, "state": state}
     return CheckpointReached(
         thread=point.thread,
         id=point.id,

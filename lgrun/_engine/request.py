@@ -93,9 +93,10 @@ class Request:
         """Nobody wants to hear of anything but the end."""
         return self._mode == "values" and not self._printed and self._options.get("output_keys") is None
 
-    def settings(self, *, saved: bool, retry: Sequence[RetryPolicy]) -> Settings:
-        """Return what the run is told; a `saved` one needs a thread."""
+    def settings(self, *, saved: bool, retry: Sequence[RetryPolicy], nests: Callable[[], bool]) -> Settings:
+        """Return what the run is told; a `saved` one needs a thread. `nests` is asked only if it matters."""
         modes = [*_several(self._mode), *self._printed]
+        checkpoints = "checkpoints" in modes or "debug" in modes
         return Settings(
             thread=thread_id(self.config) if saved else "",
             config=self.config,
@@ -103,7 +104,8 @@ class Request:
             retry=retry,
             pause_before=_means(self._options.get("interrupt_before"), self._workflow),
             pause_after=_means(self._options.get("interrupt_after"), self._workflow),
-            checkpoints="checkpoints" in modes or "debug" in modes,
+            checkpoints=checkpoints,
+            nests=checkpoints and nests(),
             control=self._options.get("control"),
             max_concurrency=self.config.get("max_concurrency"),
         )

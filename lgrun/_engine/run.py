@@ -62,6 +62,7 @@ class Settings(NamedTuple):
         pause_before: stop before the first step of a new run.
         pause_after: report a stop after the last step.
         checkpoints: somebody wants to hear of checkpoints.
+        nests: the workflow's code calls other workflows, as far as can be seen from outside.
         control: asks the run to stop before its next step.
         max_concurrency: how many pieces of user code may run at the same time; None for no limit.
     """
@@ -76,6 +77,7 @@ class Settings(NamedTuple):
     pause_before: bool = False
     pause_after: bool = False
     checkpoints: bool = False
+    nests: bool = False
     control: RunControl | None = None
     max_concurrency: int | None = None
 

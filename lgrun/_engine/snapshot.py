@@ -12,7 +12,7 @@ from lgrun.types import Interrupt, PregelTask, StateSnapshot
 _SOURCES = {"input": "input", "end": "loop", "step": "loop", "update": "update", "fork": "fork"}
 
 
-def state(saver: BaseCheckpointSaver, config: Mapping[str, Any]) -> StateSnapshot:
+def state(saver: BaseCheckpointSaver, config: Mapping[str, Any], nests: bool) -> StateSnapshot:
     """Return a thread as it stands, or as it stood at the checkpoint that `config` names."""
     thread, wanted = thread_id(config), config["configurable"].get("checkpoint_id")
     saved = saver.load(thread, wanted)
@@ -21,7 +21,7 @@ def state(saver: BaseCheckpointSaver, config: Mapping[str, Any]) -> StateSnapsho
     after = saver.load(thread, saved.checkpoint.seq + 1) if wanted else None
     if after is not None and after.checkpoint.parent != saved.checkpoint.seq:
         after = None
-    return _of(saver, saved, after)
+    return _of(saver, saved, after, nests)
 
 
 def history(
@@ -30,6 +30,7 @@ def history(
     wanted: Mapping[str, Any] | None,
     before: Mapping[str, Any] | None,
     limit: int | None,
+    nests: bool,
 ) -> Iterator[StateSnapshot]:
     """Yield a thread's checkpoints, newest first; see `Workflow.get_state_history`."""
     thread, end = thread_id(config), None
@@ -47,14 +48,14 @@ def history(
         if limit is not None and limit <= 0:
             return
         limit = None if limit is None else limit - 1
-        yield _of(saver, saved, after)
+        yield _of(saver, saved, after, nests)
 
 
-def _of(saver: BaseCheckpointSaver, saved: Saved, after: Saved | None) -> StateSnapshot:
+def _of(saver: BaseCheckpointSaver, saved: Saved, after: Saved | None, nests: bool) -> StateSnapshot:
     point = saved.checkpoint
     before = None if point.previous is None else saver.load(point.thread, point.previous)
     parent = None if point.parent is None else saver.load(point.thread, point.parent)
-    return _snapshot(saved, before, after, None if parent is None else parent.checkpoint.id)
+    return _snapshot(saved, before, after, None if parent is None else parent.checkpoint.id, nests)
 
 
 def _empty(config: dict[str, Any]) -> StateSnapshot:
@@ -62,7 +63,9 @@ def _empty(config: dict[str, Any]) -> StateSnapshot:
     return StateSnapshot({}, (), config, None, None, None, (), ())
 
 
-def _snapshot(saved: Saved, before: Saved | None, after: Saved | None, parent_id: str | None) -> StateSnapshot:
+def _snapshot(
+    saved: Saved, before: Saved | None, after: Saved | None, parent_id: str | None, nests: bool
+) -> StateSnapshot:
     """Return the snapshot of a checkpoint.
 
     Args:
@@ -70,9 +73,10 @@ def _snapshot(saved: Saved, before: Saved | None, after: Saved | None, parent_id
         before: the last completed run before it, for a checkpoint that starts one.
         after: the checkpoint that completed its run, if there is one.
         parent_id: id of the checkpoint it follows.
+        nests: the workflow calls other workflows.
     """
     point = saved.checkpoint
-    tasks = () if point.complete else (_step(saved, after),)
+    tasks = () if point.complete else (_step(saved, after, nests),)
     shown = saved if point.complete else before
     return StateSnapshot(
         values=None if shown is None else _decoded(shown.checkpoint.value),
@@ -100,18 +104,25 @@ def _config(thread: str, id: str) -> dict[str, Any]:
     return {"configurable": {"thread_id": thread, "checkpoint_ns": "", "checkpoint_id": id}}
 
 
+def nested_config(point: Checkpoint, node: str) -> dict[str, Any]:
+    """Name the run that a step starts inside this one."""
+    return {"configurable": {"thread_id": point.thread, "checkpoint_ns": f"{point.entrypoint}:{node}"}}
+
+
 def _decoded(encoded: Encoded | None) -> Any:
     return None if encoded is None else decode(encoded)
 
 
-def _step(saved: Saved, after: Saved | None) -> PregelTask:
+def _step(saved: Saved, after: Saved | None, nests: bool) -> PregelTask:
     point = saved.checkpoint
+    node = task_id(point.id, ())
     return PregelTask(
-        id=task_id(point.id, ()),
+        id=node,
         name=point.entrypoint,
         path=("__pregel_pull", point.entrypoint),
         error=None if after is not None else _error(saved),
         interrupts=_surfaced(saved) if after is None else _last_asked(saved),
+        state=nested_config(point, node) if nests else None,
         result=None if after is None else _decoded(after.checkpoint.value),
     )
 

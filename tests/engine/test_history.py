@@ -144,6 +144,25 @@ def test_updates_in_bulk(saver: BaseCheckpointSaver) -> None:
             flow.bulk_update_state(THREAD, nothing)
 
 
+@entrypoint()
+def child(x: int) -> int:
+    """A workflow that another one names."""
+    return x
+
+
+def test_a_workflow_that_calls_another_shows_where_its_state_would_be(saver: BaseCheckpointSaver) -> None:
+    """The step's `state` names the nested run."""
+
+    @entrypoint(checkpointer=saver)
+    def parent(x: int) -> Any:
+        return [child.invoke(x), interrupt("?")]
+
+    parent.invoke(1, THREAD)
+    step = parent.get_state(THREAD).tasks[0]
+
+    assert step.state == {"configurable": {"thread_id": "t", "checkpoint_ns": f"parent:{step.id}"}}
+
+
 def test_a_deleted_thread_is_gone(two_runs: Accumulator, saver: BaseCheckpointSaver) -> None:
     """It can be started anew."""
     saver.delete_thread("t")
@@ -151,6 +170,30 @@ def test_a_deleted_thread_is_gone(two_runs: Accumulator, saver: BaseCheckpointSa
     assert two_runs.add.get_state(THREAD).values == {}
     assert list(two_runs.add.get_state_history(THREAD)) == []
     assert two_runs.add.invoke(4, THREAD) == 40
+
+
+def test_durability_exit_keeps_the_last_checkpoint_of_a_run(saver: BaseCheckpointSaver, style: Style) -> None:
+    """The end of a complete run, or the start of one that stopped, with what was done."""
+    ran: list[int] = []
+
+    @task
+    def step(x: int) -> int:
+        ran.append(x)
+        return x
+
+    @entrypoint(checkpointer=saver)
+    def flow(x: int, *, previous: int | None = None) -> int:
+        return step(x).result() + (previous or 0) + (interrupt("?") if x > 2 else 0)
+
+    def steps() -> list[tuple[Any, Any]]:
+        return [(s.metadata["source"], s.metadata["step"]) for s in flow.get_state_history(THREAD) if s.metadata]
+
+    assert [style.invoke(flow, x, durability="exit") for x in (1, 2)] == [1, 3]
+    assert steps() == [("loop", 2), ("loop", 0)]
+    style.invoke(flow, 3, durability="exit")
+    assert steps() == [("input", 3), ("loop", 2), ("loop", 0)]
+    assert style.invoke(flow, Command(resume=10), durability="exit") == 16
+    assert ran == [1, 2, 3]
 
 
 class Form(TypedDict):

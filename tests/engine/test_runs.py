@@ -843,3 +843,18 @@ def test_a_workflow_has_its_functions_name() -> None:
         return x
 
     assert (flow.name, flow.doc, repr(flow)) == ("flow", "Do a thing.", "<workflow 'flow'>")
+
+
+def test_an_answered_question_is_not_shown_beside_an_error(saver: BaseCheckpointSaver, style: Style) -> None:
+    """A snapshot shows open questions only."""
+
+    @entrypoint(checkpointer=saver)
+    def flow(x: int) -> Any:
+        raise ValueError(interrupt("?"))
+
+    style.invoke(flow, 1)
+    with pytest.raises(ValueError, match="given"):
+        style.invoke(flow, Command(resume="given"))
+
+    assert flow.get_state(THREAD).interrupts == ()
+    assert flow.get_state(THREAD).tasks[0].error == "ValueError('given')"
