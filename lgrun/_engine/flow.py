@@ -112,7 +112,8 @@ def _attempts(
             )
         yield Sleep(delay)
         frame.attempt += 1
-        run.rewind(frame.path)
+        if frame.used_anything:
+            run.rewind(frame.path)
 
 
 # --- tasks ------------------------------------------------------------------------------------------------------------

@@ -77,6 +77,11 @@ class Frame:
         return self._inner_ns
 
     @property
+    def used_anything(self) -> bool:
+        """The attempt called tasks or asked questions: another attempt must take the same again."""
+        return bool(self._first or self._strands or self.asked)
+
+    @property
     def config(self) -> dict[str, Any]:
         """The run's configuration."""
         return self.run.config

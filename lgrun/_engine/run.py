@@ -134,6 +134,7 @@ class Run:
         self.seed = world.token(8).hex()
         self.stopped: BaseException | None = None
         self._emit = emit
+        self._listeners: tuple[tuple[tuple[str, ...], Callable[[Event], None]], ...] = ()
         self._lock = threading.Lock()
 
     # --- events and records ---
@@ -142,36 +143,34 @@ class Run:
         """Tell whoever listens."""
         if self._emit is not None:
             self._emit(event)
+        for ns, listener in self._listeners:
+            if event.ns[: len(ns)] == ns:
+                listener(event)
 
     @property
     def heard(self) -> bool:
         """Somebody listens: events are worth making."""
-        return self._emit is not None
+        return self._emit is not None or bool(self._listeners)
 
     @contextmanager
     def listen(self, ns: tuple[str, ...], listener: Callable[[Event], None] | None) -> Iterator[None]:
         """Tell `listener`, too, of what happens in the nested runs at and below `ns`."""
-        before = self._emit
         if listener is None:
             yield
             return
-
-        def both(event: Event) -> None:
-            if before is not None:
-                before(event)
-            if event.ns[: len(ns)] == ns:
-                listener(event)
-
-        self._emit = both
+        entry = (ns, listener)
+        with self._lock:
+            self._listeners = (*self._listeners, entry)
         try:
             yield
         finally:
-            self._emit = before
+            with self._lock:
+                self._listeners = tuple(other for other in self._listeners if other is not entry)
 
     def write(self, frame: Frame, data: Any) -> None:
         """Send what the workflow wrote to its stream writer."""
-        if self._emit is not None:
-            self._emit(CustomData(data=data, within=frame.inner_ns[:-1], ns=frame.ns))
+        if self.heard:
+            self.emit(CustomData(data=data, within=frame.inner_ns[:-1], ns=frame.ns))
 
     def note(self, write: PendingWrite) -> None:
         """Record that a call began, if there is a journal."""
@@ -188,8 +187,8 @@ class Run:
             if write.kind == "result":
                 with self._lock:
                     self.calls.record(write)
-        if event is not None and self._emit is not None:
-            self._emit(event)
+        if event is not None:
+            self.emit(event)
 
     def stop(self, error: BaseException) -> None:
         """Start nothing more; the first reason counts."""
@@ -231,8 +230,8 @@ class Run:
         if isinstance(decision, replay.Recorded):
             assert decision.write.value is not None
             value = decode(decision.write.value)
-            if self._emit is not None and not nested:
-                self._emit(self._replayed(parent, decision, function.name, summary, (args, kwargs), value))
+            if self.heard and not nested:
+                self.emit(self._replayed(parent, decision, function.name, summary, (args, kwargs), value))
             return Known(value)
         ns = parent.inner_ns if nested else parent.ns
         frame = Frame(self, function.name, decision.path, parent, ns)

@@ -858,3 +858,21 @@ def test_an_answered_question_is_not_shown_beside_an_error(saver: BaseCheckpoint
 
     assert flow.get_state(THREAD).interrupts == ()
     assert flow.get_state(THREAD).tasks[0].error == "ValueError('given')"
+
+
+def test_streams_of_nested_workflows_side_by_side(style: Style) -> None:
+    """Each sees its own chunks, whichever ends first."""
+
+    @entrypoint()
+    def child(x: int) -> int:
+        return double(x).result()
+
+    @task
+    def collect(x: int) -> Any:
+        return list(child.stream(x))
+
+    @entrypoint()
+    def flow(n: int) -> Any:
+        return [future.result() for future in [collect(i) for i in range(n)]]
+
+    assert style.invoke(flow, 8) == [[{"double": 2 * i}, {"child": 2 * i}] for i in range(8)]
