@@ -121,11 +121,10 @@ def _attempts(
 
 def task_flow(run: Run, planned: Planned) -> Flow:
     """Run a task call and save what came of it."""
-    frame, function, args, kwargs, digest, summary, given = planned
+    frame, function, args, kwargs, _, summary, given = planned
     world = run.world
     began = world.timer()
-    if run.saver is not None:
-        run.note(PendingWrite("start", world.now(), frame.path, frame.name, digest, summary, attempt=1, pid=world.pid))
+    _note_start(run, planned)
     if run.heard:
         run.emit(
             TaskStarted(
@@ -152,6 +151,15 @@ def task_flow(run: Run, planned: Planned) -> Flow:
             return Returned(value)
     yield from _failed(run, frame, outcome.error, (world.timer() - began) * 1000)
     return outcome
+
+
+def _note_start(run: Run, planned: Planned) -> None:
+    """Record that a call began: what was in flight when a process died, and under which path the call is known."""
+    if run.saver is None:
+        return
+    world, frame = run.world, planned.frame
+    digest, summary = planned.digest, planned.summary
+    run.note(PendingWrite("start", world.now(), frame.path, frame.name, digest, summary, attempt=1, pid=world.pid))
 
 
 def _finished(frame: Frame, value: Any, ms: float) -> TaskFinished:
@@ -275,6 +283,7 @@ def nested_flow(run: Run, planned: Planned, program: Program) -> Flow:
     assert frame.parent is not None
     began = run.world.timer()
     given = planned.args[0]
+    _note_start(run, planned)
     if run.settings.checkpoints:
         run.emit(_nested_checkpoint(run, frame, "input", None))
     outcome = yield from steps(run, program, program.begin(given, None), frame.parent, frame.path)

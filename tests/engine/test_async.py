@@ -347,3 +347,40 @@ def test_events_of_an_async_workflow(saver: BaseCheckpointSaver) -> None:
 
     assert [event.type for event in events if event.type.startswith("task")] == ["task.start", "task.end"]
     assert events[-1].value == 4  # type: ignore[union-attr]
+
+
+def test_nested_workflows_started_in_another_order_keep_their_tasks(saver: BaseCheckpointSaver) -> None:
+    """A paused child is known by its input, whichever of its siblings comes first when the run is taken up."""
+    ran = []
+    order = [1, 2]
+
+    @task
+    async def note(x: int) -> int:
+        ran.append(x)
+        return x
+
+    @entrypoint()
+    async def child(x: int) -> Any:
+        return [await note(x), interrupt(f"{x}?")]
+
+    @entrypoint(checkpointer=saver)
+    async def flow(n: int) -> Any:
+        async def one(x: int) -> Any:
+            for _ in range(order.index(x)):
+                await asyncio.sleep(0.01)
+            return await child.ainvoke(x)
+
+        return await asyncio.gather(one(1), one(2), return_exceptions=True)
+
+    asyncio.run(flow.ainvoke(1, THREAD))
+    saved = saver.load("t")
+    assert saved is not None
+    open_now = {write.value.tree(): write.id for write in open_questions(saved.writes) if write.value}
+    order.reverse()
+
+    assert set(open_now) == {"1?", "2?"}
+    assert asyncio.run(flow.ainvoke(Command(resume={open_now["1?"]: "a", open_now["2?"]: "b"}), THREAD)) == [
+        [1, "a"],
+        [2, "b"],
+    ]
+    assert sorted(ran) == [1, 2]
