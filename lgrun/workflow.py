@@ -284,10 +284,16 @@ class Workflow:
     def get_state(self, config: Config, *, subgraphs: bool = False) -> StateSnapshot:
         """Return the thread as it stands, or as it stood at `configurable.checkpoint_id`.
 
+        Args:
+            config: names the thread; `checkpoint_ns` beside it names a run nested in the latest one.
+            subgraphs: show the state of a nested run in place of the configuration that names it.
+
         Raises:
             ValueError: the workflow has no checkpointer, or `config` names no thread.
         """
-        return snapshot.state(self._saver(), merged(self.config, config), self._nests())
+        saver = self._saver()
+        state = snapshot.state(saver, merged(self.config, config), self._nests())
+        return snapshot.with_nested(state, saver) if subgraphs else state
 
     def get_state_history(
         self,

@@ -153,13 +153,14 @@ def task_flow(run: Run, planned: Planned) -> Flow:
     return outcome
 
 
-def _note_start(run: Run, planned: Planned) -> None:
+def _note_start(run: Run, planned: Planned, *, nested: bool = False) -> None:
     """Record that a call began: what was in flight when a process died, and under which path the call is known."""
     if run.saver is None:
         return
     world, frame = run.world, planned.frame
     digest, summary = planned.digest, planned.summary
-    run.note(PendingWrite("start", world.now(), frame.path, frame.name, digest, summary, attempt=1, pid=world.pid))
+    start = PendingWrite("start", world.now(), frame.path, frame.name, digest, summary, attempt=1, pid=world.pid)
+    run.note(start._replace(ns="|".join(frame.ns)) if nested else start)
 
 
 def _finished(frame: Frame, value: Any, ms: float) -> TaskFinished:
@@ -283,7 +284,7 @@ def nested_flow(run: Run, planned: Planned, program: Program) -> Flow:
     assert frame.parent is not None
     began = run.world.timer()
     given = planned.args[0]
-    _note_start(run, planned)
+    _note_start(run, planned, nested=True)
     if run.settings.checkpoints:
         run.emit(_nested_checkpoint(run, frame, "input", None))
     outcome = yield from steps(run, program, program.begin(given, None), frame.parent, frame.path)

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from lgrun._engine.ids import task_id
+from lgrun._engine.ids import nested_id, task_id
 from lgrun._engine.request import thread_id
 from lgrun.checkpoint.base import BaseCheckpointSaver, Checkpoint, Encoded, PendingWrite, Saved, open_questions
 from lgrun.checkpoint.serde import decode
@@ -15,9 +15,12 @@ _SOURCES = {"input": "input", "end": "loop", "step": "loop", "update": "update",
 def state(saver: BaseCheckpointSaver, config: Mapping[str, Any], nests: bool) -> StateSnapshot:
     """Return a thread as it stands, or as it stood at the checkpoint that `config` names."""
     thread, wanted = thread_id(config), config["configurable"].get("checkpoint_id")
-    saved = saver.load(thread, wanted)
+    ns = config["configurable"].get("checkpoint_ns")
+    saved = saver.load(thread, None if ns else wanted)
     if saved is None:
         return _empty(dict(config))
+    if ns:
+        return nested(saved, ns) or _empty(dict(config))
     after = saver.load(thread, saved.checkpoint.seq + 1) if wanted else None
     if after is not None and after.checkpoint.parent != saved.checkpoint.seq:
         after = None
@@ -102,6 +105,54 @@ def metadata(point: Checkpoint) -> dict[str, Any]:
 
 def _config(thread: str, id: str) -> dict[str, Any]:
     return {"configurable": {"thread_id": thread, "checkpoint_ns": "", "checkpoint_id": id}}
+
+
+def with_nested(state: StateSnapshot, saver: BaseCheckpointSaver) -> StateSnapshot:
+    """Show the state of the nested run itself where a snapshot names one."""
+    tasks = []
+    for task in state.tasks:
+        saved = (
+            None
+            if task.state is None
+            else saver.load(thread_id(state.config), state.config["configurable"]["checkpoint_id"])
+        )
+        inner = None if saved is None else nested(saved, task.state["configurable"]["checkpoint_ns"])
+        tasks.append(task if inner is None else task._replace(state=inner))
+    return state._replace(tasks=tuple(tasks))
+
+
+def nested(saved: Saved, ns: str) -> StateSnapshot | None:
+    """Return the snapshot of the run nested at `ns`, which saves no checkpoints; None if none has begun there."""
+    point = saved.checkpoint
+    start = next((write for write in reversed(saved.writes) if write.kind == "start" and write.ns == ns), None)
+    if start is None:
+        return None
+    result = next((write for write in saved.writes if write.kind == "result" and write.path == start.path), None)
+    asked = [w for w in open_questions(saved.writes) if w.path[: len(start.path)] == start.path]
+    questions = tuple(_interrupt(write) for write in sorted(asked, key=lambda w: w.path)[:1])
+    step = PregelTask(task_id(point.id, start.path), start.name, ("__pregel_pull", start.name), interrupts=questions)
+    own = nested_id(point.id, start.path, 0 if result is None else 1)
+    return StateSnapshot(
+        values=None if result is None else _decoded(result.value),
+        next=(start.name,) if result is None else (),
+        config={
+            "configurable": {
+                "thread_id": point.thread,
+                "checkpoint_ns": ns,
+                "checkpoint_id": own,
+                "checkpoint_map": {"": point.id, ns: own},
+            }
+        },
+        metadata={
+            "source": "input" if result is None else "loop",
+            "step": -1 if result is None else 0,
+            "parents": {"": point.id},
+        },
+        created_at=start.at,
+        parent_config=None,
+        tasks=(step,) if result is None else (),
+        interrupts=questions if result is None else (),
+    )
 
 
 def nested_config(point: Checkpoint, node: str) -> dict[str, Any]:

@@ -121,7 +121,7 @@ class PendingWrite(NamedTuple):
     | kind | fields besides `at` |
     |---|---|
     | run | by, pid: another run took the checkpoint up |
-    | start | path, name, digest, args, attempt, pid: a task call began |
+    | start | path, name, digest, args, attempt, pid: a call began; ns, if it is a nested workflow |
     | result | path, name, digest, args, ms, attempt, cached, value: it returned |
     | error | path, name, type, message, trace, ms, attempt, value (its repr): it raised; path () ends the run |
     | interrupt | path, name, index, digest, id, q, value, schema: a question was asked |

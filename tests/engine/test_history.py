@@ -163,6 +163,27 @@ def test_a_workflow_that_calls_another_shows_where_its_state_would_be(saver: Bas
     assert step.state == {"configurable": {"thread_id": "t", "checkpoint_ns": f"parent:{step.id}"}}
 
 
+@entrypoint()
+def asking(x: int) -> Any:
+    """A workflow that stops with a question."""
+    return interrupt("inner?")
+
+
+def test_the_state_of_a_nested_run(saver: BaseCheckpointSaver) -> None:
+    """It is shown in its parent's snapshot, or by its namespace."""
+
+    @entrypoint(checkpointer=saver)
+    def parent(x: int) -> Any:
+        return asking.invoke(x)
+
+    parent.invoke(1, THREAD)
+    inner = parent.get_state(THREAD, subgraphs=True).tasks[0].state
+
+    assert (inner.next, inner.values, [i.value for i in inner.interrupts]) == (("asking",), None, ["inner?"])
+    assert inner.metadata["parents"] == {"": parent.get_state(THREAD).config["configurable"]["checkpoint_id"]}
+    assert parent.get_state(parent.get_state(THREAD).tasks[0].state) == inner
+
+
 def test_a_deleted_thread_is_gone(two_runs: Accumulator, saver: BaseCheckpointSaver) -> None:
     """It can be started anew."""
     saver.delete_thread("t")
