@@ -251,8 +251,8 @@ class Workflow:
     def _run(
         self, request: Request, emit: Callable[[Event], None] | None, *, is_async: bool = False, **settings: Any
     ) -> Run:
-        if self._is_async and not is_async:
-            raise TypeError(f"No synchronous function provided to {self.name!r}: it is async; use ainvoke or astream")
+        if not is_async:
+            self._check_sync()
         asked = request.settings(saved=self.checkpointer is not None, retry=self._retry, nests=self._nests)
         return Run(self._program, self.checkpointer, asked._replace(**settings), _world(), emit)
 
@@ -262,13 +262,18 @@ class Workflow:
         run = self._run(request, emit, is_async=True)
         return await AsyncDriver(run).drive(run_flow(run, input))
 
+    def _check_sync(self) -> None:
+        if self._is_async:
+            raise TypeError(f"No synchronous function provided to {self.name!r}: it is async; use ainvoke or astream")
+
     def _nested(self, outer: Frame, listener: Listener | None, input: Any) -> Any:
+        self._check_sync()
         with outer.run.listen(outer.inner_ns, listener):
             return outer.driver.for_sync().nested(outer, self._function(), self._program, input)
 
     async def _anested(self, outer: Frame, listener: Listener | None, input: Any) -> Any:
         with outer.run.listen(outer.inner_ns, listener):
-            return await outer.driver.nested(outer, self._function(), self._program, input)
+            return await outer.driver.for_async().nested(outer, self._function(), self._program, input)
 
     def _nests(self) -> bool:
         """Tell whether the function's code names another workflow, as a global or from around it."""

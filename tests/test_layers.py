@@ -19,6 +19,8 @@ LAYERS = [
         "_engine.replay",
         "_engine.program",
         "_engine.retry",
+        "_engine.start",
+        "_engine.strands",
         "_engine.events",
         "_engine.project",
         "checkpoint.serde",

@@ -2,12 +2,12 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Coroutine, Generator
-from contextvars import copy_context
+from contextvars import Context, ContextVar, copy_context
 from typing import Any, Literal, TypeVar, cast
 
 from lgrun._engine.context import current
 from lgrun._engine.events import Event, RunEnded
-from lgrun._engine.flow import Flow, nested_flow, task_flow
+from lgrun._engine.flow import nested_flow, task_flow
 from lgrun._engine.frame import Frame
 from lgrun._engine.future import WORKERS, TaskFuture
 from lgrun._engine.lifecycle import run_flow
@@ -23,10 +23,13 @@ from lgrun._engine.model import (
     RunCancelled,
     Settle,
     Sleep,
+    below,
 )
 from lgrun._engine.program import Program
-from lgrun._engine.run import Known, Run
+from lgrun._engine.run import Known, Planned, Run
+from lgrun._engine.strands import Lineage, strand_number
 from lgrun._engine.sync import SyncDriver, strand
+from lgrun.checkpoint.base import Path
 from lgrun.errors import NodeCancelledError, NodeTimeoutError
 from lgrun.types import TimeoutPolicy
 
@@ -43,9 +46,10 @@ class AsyncDriver:
     def __init__(self, run: Run) -> None:
         self.run = run
         self.loop = asyncio.get_running_loop()
-        self.running: set[asyncio.Task[Any] | TaskFuture[Any]] = set()
+        self.running: dict[asyncio.Task[Any] | TaskFuture[Any], Path] = {}
         self.sync = SyncDriver(run, self)
         self._flushing = asyncio.Lock()
+        name_strands(self.loop)
         limit = run.settings.max_concurrency
         # The body has one place. A nested call shares its caller's, which waits: so no limit can stall a run.
         self._places = None if limit is None else asyncio.Semaphore(max(1, limit - 1))
@@ -84,12 +88,11 @@ class AsyncDriver:
         if self.run.saver is None or not self.run.saver.blocking:
             return action()
         work = self.loop.run_in_executor(None, action)
-        try:
-            return await asyncio.shield(work)
-        except asyncio.CancelledError:
-            # What has begun on another thread cannot be stopped: leave with it over, never with it half-way.
-            await asyncio.wait([work])
-            raise
+        # What has begun on another thread cannot be stopped: leave with it over, never with it half-way.
+        cancelled = await _over(work)
+        if cancelled is not None:
+            raise cancelled
+        return work.result()
 
     async def _flush(self, step: Flush) -> None:
         assert self.run.journal is not None
@@ -102,7 +105,7 @@ class AsyncDriver:
         try:
             if not step.function.is_async:
                 return await self._in_thread(step)
-            step.frame.enter(self, asyncio.current_task())
+            step.frame.enter(self, None)
             token = current.set(step.frame)
             try:
                 if step.function.timeout is not None:
@@ -153,6 +156,7 @@ class AsyncDriver:
         return NodeCancelledError(f"Node {frame.name!r} raised asyncio.CancelledError")
 
     async def _in_thread(self, step: Execute) -> Outcome:
+        """Run sync code on a thread. It cannot be stopped: a cancelled caller waits, and the body starts no more."""
         context = copy_context()
 
         def job(future: TaskFuture[Any]) -> None:
@@ -160,30 +164,44 @@ class AsyncDriver:
 
         future: TaskFuture[Any] = TaskFuture(job, WORKERS)
         WORKERS.submit(future)
-        outcome: Outcome = await asyncio.wrap_future(future)
+        work: asyncio.Future[Any] = asyncio.wrap_future(future)
+        is_body = step.frame.parent is None
+        cancelled = await _over(work, lambda: self.run.cancel("cancelled") if is_body else None)
+        if cancelled is not None and is_body:
+            return Raised(RunCancelled("cancelled"))
+        outcome: Outcome = work.result()
         return outcome
 
     async def _settle(self, step: Settle) -> None:
         cancelled: asyncio.CancelledError | None = None
-        while self.running:
-            cancel = step.cancel or cancelled is not None
-            over = [self._over(call, cancel) for call in list(self.running)]
+        while calls := [call for call, path in list(self.running.items()) if below(path, step.path)]:
+            waiters = [self._waiter(call, step.cancel or cancelled is not None) for call in calls]
             try:
-                await asyncio.wait(over)
+                await asyncio.wait(waiters)
             except asyncio.CancelledError as error:
                 cancelled = error
-            self.running.difference_update(call for call in list(self.running) if call.done())
+            for call in calls:
+                if call.done():
+                    self.running.pop(call, None)
         if cancelled is not None:
             raise cancelled
 
-    def _over(self, call: "asyncio.Task[Any] | TaskFuture[Any]", cancel: bool) -> "asyncio.Future[Any]":
-        if isinstance(call, TaskFuture):
-            waiter: asyncio.Future[Any] = asyncio.wrap_future(call)
-            waiter.add_done_callback(_retrieve)
-            return waiter
+    def _waiter(self, call: "asyncio.Task[Any] | TaskFuture[Any]", cancel: bool) -> "asyncio.Future[Any]":
         if cancel:
             call.cancel()
-        return call
+        if not isinstance(call, TaskFuture):
+            return call
+        waiter: asyncio.Future[Any] = asyncio.wrap_future(call)
+        waiter.add_done_callback(_retrieve)
+        return waiter
+
+    def stop(self, call: "asyncio.Task[Any]") -> None:
+        """Cancel a call on the loop from a thread."""
+        self.loop.call_soon_threadsafe(call.cancel)
+
+    def join(self, call: "asyncio.Task[Any]") -> None:
+        """Wait in a thread for a call on the loop."""
+        asyncio.run_coroutine_threadsafe(_over(call), self.loop).result()
 
     # --- calls from user code ---
 
@@ -194,37 +212,38 @@ class AsyncDriver:
         if not function.is_async:
             return self.sync.submit(frame, function, args, kwargs)
         plan = self.run.plan(frame, strand(frame), function, args, kwargs)
-        work = _known(plan.value) if isinstance(plan, Known) else self._listed(task_flow(self.run, plan))
+        work = _known(plan.value) if isinstance(plan, Known) else self._listed(plan)
         return asyncio.run_coroutine_threadsafe(work, self.loop)
 
-    async def _listed(self, flow: Flow) -> Any:
+    async def _listed(self, plan: Planned) -> Any:
         task = asyncio.current_task()
         assert task is not None
-        self._list(task)
-        return await self._task(flow)
+        self._list(task, plan.frame.path)
+        return await self._task(plan)
 
-    def _list(self, task: "asyncio.Task[Any]") -> None:
-        self.running.add(task)
-        task.add_done_callback(self.running.discard)
+    def _list(self, task: "asyncio.Task[Any]", path: Path) -> None:
+        self.running[task] = path
+        task.add_done_callback(lambda _: self.running.pop(task, None))
         task.add_done_callback(_retrieve)
 
     def _call_on_loop(
         self, frame: Frame, function: Function, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> "asyncio.Future[Any]":
-        plan = self.run.plan(frame, asyncio.current_task(), function, args, kwargs)
+        plan = self.run.plan(frame, strand_on_loop(frame), function, args, kwargs)
         if isinstance(plan, Known):
             known = self.loop.create_future()
             known.set_result(plan.value)
             return known
-        work = self._task(task_flow(self.run, plan))
+        work = self._task(plan)
         if self._places is not None and frame.parent is None:
             work = _in_turn(self._places, work)
-        task = self.loop.create_task(work, name=function.name)
-        self._list(task)
+        # Not by the loop's factory: a call that is replayed creates no task, and must not renumber the strands.
+        task = asyncio.Task(work, loop=self.loop, name=function.name)
+        self._list(task, plan.frame.path)
         return task
 
-    async def _task(self, flow: Flow) -> Any:
-        outcome = await self.drive(flow)
+    async def _task(self, plan: Planned) -> Any:
+        outcome = await self.drive(task_flow(self.run, plan))
         if isinstance(outcome, Returned):
             return outcome.value
         if isinstance(outcome.error, RunCancelled):
@@ -239,16 +258,65 @@ class AsyncDriver:
         driver.running = self.running
         return driver
 
+    def for_async(self) -> "AsyncDriver":
+        """Return the driver for a workflow that is called with `ainvoke`, on whatever loop that runs."""
+        return self if asyncio.get_running_loop() is self.loop else AsyncDriver(self.run)
+
     async def nested(self, frame: Frame, function: Function, program: Program, input: Any) -> Any:
         """Run a workflow that was called inside this one; return what it returned."""
-        task = asyncio.current_task()
-        plan = self.run.plan(frame, task, function, (input,), {}, nested=True)
+        plan = self.run.plan(frame, strand_on_loop(frame), function, (input,), {}, nested=True)
         if isinstance(plan, Known):
             return plan.value
         outcome = await self.drive(nested_flow(self.run, plan, program))
         if isinstance(outcome, Returned):
             return outcome.value
         raise outcome.error
+
+
+async def _over(work: "asyncio.Future[Any]", at_cancel: Callable[[], object] = bool) -> asyncio.CancelledError | None:
+    """Wait for what cannot be stopped, however often the waiter is cancelled; return the last cancellation."""
+    cancelled: asyncio.CancelledError | None = None
+    while not work.done():
+        try:
+            await asyncio.wait([work])
+        except asyncio.CancelledError as error:
+            cancelled = error
+            at_cancel()
+    return cancelled
+
+
+_lineage: ContextVar[tuple[Frame, Lineage] | None] = ContextVar("lgrun_lineage", default=None)
+
+
+def _own_lineage(frame: Frame) -> Lineage:
+    found = _lineage.get()
+    return found[1] if found is not None and found[0] is frame else ()
+
+
+def strand_on_loop(frame: Frame) -> int:
+    """Return the strand of a call that the current asyncio task makes."""
+    return strand_number(_own_lineage(frame))
+
+
+def name_strands(loop: asyncio.AbstractEventLoop) -> None:
+    """Have the loop name the tasks that workflow code creates by their order of creation."""
+    make: Any = loop.get_task_factory()
+    if getattr(make, "names_strands", False):
+        return
+
+    def factory(loop: Any, coroutine: Any, context: Context | None = None, **options: Any) -> Any:
+        frame = current.get()
+        if isinstance(frame, Frame):
+            context = context or copy_context()
+            context.run(_lineage.set, (frame, frame.bear(_own_lineage(frame))))
+        if make is None:
+            return asyncio.Task(coroutine, loop=loop, context=context, **options)
+        return (
+            make(loop, coroutine, **options) if context is None else make(loop, coroutine, context=context, **options)
+        )
+
+    factory.names_strands = True  # type: ignore[attr-defined]
+    loop.set_task_factory(factory)
 
 
 async def _in_turn(places: asyncio.Semaphore, work: Coroutine[Any, Any, Any]) -> Any:
@@ -298,6 +366,7 @@ async def events_of(
             yield event
         await work
     finally:
-        if not work.done():
-            work.cancel()
-            await asyncio.wait([work])
+        work.cancel()
+        cancelled = await _over(work)
+        if cancelled is not None:
+            raise cancelled

@@ -31,6 +31,7 @@ from lgrun._engine.model import (
     Raised,
     Returned,
     RunCancelled,
+    Settle,
     Sleep,
 )
 from lgrun._engine.program import Output, Program
@@ -89,12 +90,14 @@ def _attempts(
 ) -> Flow:
     """Run user code until it returns, asks, or fails for good. `task`: its retries are announced."""
     while True:
+        if run.stopped is not None:
+            return Raised(run.stopped)
         outcome = _judge(frame, (yield Execute(frame, function, args, kwargs)))
         if isinstance(outcome, Returned) or isinstance(outcome.error, GraphInterrupt):
             return outcome
         error = outcome.error
         if isinstance(error, Exception):
-            error.add_note(f"During task with name {frame.name!r} and id {frame.id!r}")
+            _add_note(error, f"During task with name {frame.name!r} and id {frame.id!r}")
         delay = None if run.stopped else next_delay(policies, frame.attempt, error, run.world.uniform)
         if delay is None:
             return outcome
@@ -110,10 +113,20 @@ def _attempts(
                     ns=frame.ns,
                 )
             )
+        # A call that the failed attempt left running must be known before another attempt makes it again.
+        yield Settle(path=frame.path)
         yield Sleep(delay)
         frame.attempt += 1
         if frame.used_anything:
             run.rewind(frame.path)
+
+
+def _add_note(error: Exception, note: str) -> None:
+    try:
+        error.add_note(note)
+    except Exception:
+        # An exception class may refuse new attributes, as a frozen dataclass does; the error itself matters more.
+        return
 
 
 # --- tasks ------------------------------------------------------------------------------------------------------------
@@ -229,7 +242,7 @@ def error_record(run: Run, frame: Frame, error: BaseException, ms: float | None)
 def _text(error: BaseException, form: Callable[[object], str]) -> str:
     try:
         return form(error).encode("utf-8", "replace").decode()
-    except Exception:
+    except BaseException:
         return "(its message cannot be shown)"
 
 

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from lgrun._engine import ids
+from lgrun._engine.strands import THREADS, Lineage
 from lgrun.checkpoint.base import Path
 from lgrun.errors import GraphInterrupt
 
@@ -24,10 +25,12 @@ class Frame:
     """
 
     __slots__ = (
+        "_births",
         "_first",
         "_inner_ns",
         "_lock",
-        "_strands",
+        "_positions",
+        "_threads",
         "asked",
         "attempt",
         "driver",
@@ -61,7 +64,9 @@ class Frame:
         self.suspended_at: str | None = None
         self.progress: Callable[[], None] | None = None
         self._first = 0
-        self._strands: dict[object, list[int]] = {}
+        self._positions: dict[int, int] = {}
+        self._threads: dict[object, int] = {}
+        self._births: dict[Lineage, int] = {}
 
     @property
     def id(self) -> str:
@@ -79,7 +84,7 @@ class Frame:
     @property
     def used_anything(self) -> bool:
         """The attempt called tasks or asked questions: another attempt must take the same again."""
-        return bool(self._first or self._strands or self.asked)
+        return bool(self._first or self._positions or self.asked)
 
     @property
     def config(self) -> dict[str, Any]:
@@ -87,17 +92,29 @@ class Frame:
         return self.run.config
 
     def place(self, strand: object) -> tuple[int, int]:
-        """Return the (strand, position) of the call that is being made in the thread or asyncio task `strand`."""
-        if strand is self.owner or strand == self.owner:
+        """Return the (strand, position) of a call.
+
+        Args:
+            strand: the number of the strand that makes it, 0 for the first; or the thread that makes it, which gets
+                its number now, because nobody can see in which order threads are started.
+        """
+        if strand == 0:
             position = self._first
             self._first += 1
             return 0, position
         with self._lock:
-            counter = self._strands.get(strand)
-            if counter is None:
-                counter = self._strands[strand] = [len(self._strands) + 1, 0]
-            counter[1] += 1
-            return counter[0], counter[1] - 1
+            number = strand if isinstance(strand, int) else self._number(strand)
+            position = self._positions.get(number, 0)
+            self._positions[number] = position + 1
+            return number, position
+
+    def _number(self, thread: object) -> int:
+        return self._threads.setdefault(thread, THREADS + len(self._threads))
+
+    def bear(self, parent: Lineage) -> Lineage:
+        """Name the asyncio task that the strand `parent` creates: creation order is the same in every run."""
+        count = self._births[parent] = self._births.get(parent, 0) + 1
+        return (*parent, count)
 
     def write(self, data: Any) -> None:
         """Send `data` to whoever streams the run with mode `custom`."""

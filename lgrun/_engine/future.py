@@ -5,6 +5,7 @@ it there and then, so sequential code pays no thread hop. Waiting for a claimed 
 adds a worker.
 """
 
+import os
 import sys
 import threading
 from collections import deque
@@ -194,6 +195,10 @@ class Workers:
 
 WORKERS = Workers()
 """The process's threads."""
+
+if hasattr(os, "register_at_fork"):
+    # A child has none of its parent's threads.
+    os.register_at_fork(after_in_child=WORKERS.__init__)  # type: ignore[misc]
 
 
 class LimitedWorkers(Workers):

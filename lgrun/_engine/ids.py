@@ -6,11 +6,19 @@ from typing import Any
 import orjson
 
 from lgrun.checkpoint.base import Path
+from lgrun.checkpoint.serde import encode
+from lgrun.errors import NotSerializableError
 
 SUMMARY_LENGTH = 200
 """Characters of a call's arguments that are kept for people to read."""
 
-_DIGEST_OPTIONS = orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS
+# What is not plain data goes through `_stand_in`, whose encoding tells types apart.
+_DIGEST_OPTIONS = (
+    orjson.OPT_SORT_KEYS
+    | orjson.OPT_PASSTHROUGH_DATACLASS
+    | orjson.OPT_PASSTHROUGH_DATETIME
+    | orjson.OPT_PASSTHROUGH_SUBCLASS
+)
 
 
 def _hash(seed: str, path: Path, salt: str) -> str:
@@ -37,26 +45,46 @@ def interrupt_id(seed: str, path: Path, index: int) -> str:
 
 
 def digest_value(value: Any) -> str | None:
-    """Return a short digest of a value, or None if it has no cheap one."""
-    try:
-        data = orjson.dumps(value, option=_DIGEST_OPTIONS)
-    except TypeError:
-        return None
-    return hashlib.blake2b(data, digest_size=8).hexdigest()
+    """Return a short digest of a value, the same in every process; None if it has none."""
+    data = _dump(value)
+    return None if data is None else hashlib.blake2b(data, digest_size=8).hexdigest()
 
 
 def digest_call(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[str | None, str | None]:
-    """Return the digest of a call's arguments and their summary for people; (None, None) if there is no cheap one.
+    """Return the digest of a call's arguments and their summary for people; (None, None) if they have none.
 
-    Values that differ only in type (a tuple and a list) share a digest: it tells calls apart, it proves nothing.
+    Values that differ only in type (a tuple and a list) share a digest, and what cannot be saved (a client, a lock)
+    counts by its class: a digest tells calls apart, it proves nothing.
     """
-    try:
-        data = orjson.dumps(args, option=_DIGEST_OPTIONS)
-        named = orjson.dumps(kwargs, option=_DIGEST_OPTIONS) if kwargs else b""
-    except TypeError:
+    data, named = _dump(args), _dump(kwargs) if kwargs else b""
+    if data is None or named is None:
         return None, None
     digest = hashlib.blake2b(data + named, digest_size=8).hexdigest()
     return digest, _summary(data, named)
+
+
+def _dump(value: Any) -> bytes | None:
+    try:
+        data = orjson.dumps(value, _stand_in, _DIGEST_OPTIONS)
+        # orjson writes numbers that JSON does not have (nan, inf) as null: the codec writes them apart.
+        if b"null" not in data:
+            return data
+    except TypeError:
+        data = None
+    try:
+        return encode(value).json()
+    except (NotSerializableError, TypeError):
+        return data
+
+
+def _stand_in(value: Any) -> Any:
+    """Return something in JSON for a value of another type."""
+    if isinstance(value, (set, frozenset)):
+        return sorted(str(_dump(item)) for item in value)
+    try:
+        return encode(value).tree()
+    except NotSerializableError:
+        return f"<{type(value).__module__}.{type(value).__qualname__}>"
 
 
 def _summary(data: bytes, named: bytes) -> str:

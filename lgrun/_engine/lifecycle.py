@@ -26,7 +26,7 @@ def run_flow(run: Run, input: Any) -> Life[RunEnded]:
     """Run a workflow from claiming its thread to its last event.
 
     Raises:
-        EmptyInputError, UnknownInterruptError, RuntimeError: nothing was started; see `replay.decide_start`.
+        EmptyInputError, UnknownInterruptError, RuntimeError: nothing was started; see `start.decide_start`.
         ThreadBusyError, StateError: see the saver.
         ReplayMismatchError: the code changed and the run was told not to go on.
     """

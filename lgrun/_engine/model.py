@@ -90,9 +90,15 @@ class Io(NamedTuple):
 
 
 class Settle(NamedTuple):
-    """Wait until every task call of the run is over; `cancel` stops those that can be stopped."""
+    """Wait until every call below `path` is over; `cancel` stops those that can be stopped."""
 
     cancel: bool = False
+    path: Path = ()
+
+
+def below(path: Path, other: Path) -> bool:
+    """Tell whether the call at `path` was made somewhere below the call at `other`."""
+    return len(path) > len(other) and path[: len(other)] == other
 
 
 Instruction: TypeAlias = Execute | Sleep | Flush | Io | Settle

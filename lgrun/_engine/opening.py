@@ -1,6 +1,6 @@
 """Where a run starts: from nothing, from where another one stopped, or back at an older checkpoint."""
 
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from functools import partial
 from typing import Any, NamedTuple, TypeAlias, TypeVar
 
@@ -12,6 +12,7 @@ from lgrun._engine.model import Flush, Instruction, Io
 from lgrun._engine.project import as_dict
 from lgrun._engine.run import Run
 from lgrun._engine.snapshot import metadata, nested_config
+from lgrun._engine.start import Continue, Finished, Fork, Fresh, decide_start
 from lgrun.checkpoint.base import Checkpoint, CheckpointKind, Encoded, PendingWrite, Saved
 from lgrun.checkpoint.document import new_checkpoint_id
 from lgrun.checkpoint.serde import decode
@@ -47,18 +48,18 @@ def open_run(run: Run, input: Any) -> Life[Opened | RunEnded]:
     head: Saved | None = yield Io(claim.load)
     wanted = run.config["configurable"].get("checkpoint_id")
     at: Saved | None = head if wanted is None else (yield Io(partial(claim.load, wanted)))
-    start = replay.decide_start(head, at, input)
-    saved = start.parent if isinstance(start, replay.Fresh) else start.saved
+    start = decide_start(head, at, input)
+    saved = start.parent if isinstance(start, Fresh) else start.saved
     memory: Memory = yield Io(partial(_remember, run, saved))
     run.previous = memory.saved
     match start:
-        case replay.Finished():
+        case Finished():
             return _finished(run, start.saved, memory)
-        case replay.Fresh():
+        case Fresh():
             return (yield from _fresh(run, start, head, memory, input))
-        case replay.Continue():
+        case Continue():
             return (yield from _continue(run, start, memory))
-        case replay.Fork():
+        case Fork():
             return (yield from _fork(run, start, head, memory))
 
 
@@ -98,7 +99,7 @@ def _finished(run: Run, saved: Saved, memory: Memory) -> RunEnded:
     return ended
 
 
-def _fresh(run: Run, start: replay.Fresh, head: Saved | None, memory: Memory, input: Any) -> Life[Opened]:
+def _fresh(run: Run, start: Fresh, head: Saved | None, memory: Memory, input: Any) -> Life[Opened]:
     checkpoint = next_checkpoint(run, head, start.parent, memory, "input", run.encode(input, "the input"))
     yield from _begin_at(run, checkpoint, ())
     run.emit(RunStarted(thread=run.settings.thread, name=run.program.name, continued=False))
@@ -161,11 +162,12 @@ def _follow(run: Run, checkpoint: Checkpoint, writes: Sequence[PendingWrite], fi
     run.journal = Journal(run.claim, checkpoint.seq, run.settings.durability, shared=run.saver.blocking, first=first)
 
 
-def _continue(run: Run, start: replay.Continue, memory: Memory) -> Life[Opened]:
+def _continue(run: Run, start: Continue, memory: Memory) -> Life[Opened]:
     checkpoint = start.saved.checkpoint
+    answers = _encoded(run, start.answers)
     _follow(run, checkpoint, start.saved.writes)
     open_before = run.open_questions() if run.settings.checkpoints else ()
-    yield from _take_up(run, start.answers, ())
+    yield from _take_up(run, answers, ())
     run.emit(RunStarted(thread=run.settings.thread, name=run.program.name, continued=True))
     run.emit(ValuesChanged(values=memory.value, saved=memory.saved))
     if run.settings.checkpoints:
@@ -173,28 +175,33 @@ def _continue(run: Run, start: replay.Continue, memory: Memory) -> Life[Opened]:
     return Opened(checkpoint, _decoded(checkpoint.input), memory, False)
 
 
-def _take_up(run: Run, answers: Any, known: Sequence[PendingWrite]) -> Life[None]:
+def _encoded(run: Run, answers: Mapping[str, Any]) -> dict[str, Encoded]:
+    """Encode answers before anything is saved: one that cannot be saved changes nothing."""
+    return {question: run.encode(value, f"the answer to {question}") for question, value in answers.items()}
+
+
+def _take_up(run: Run, answers: Mapping[str, Encoded], known: Sequence[PendingWrite]) -> Life[None]:
     """Journal that another run has begun, with the answers that it was given."""
     now, by = run.world.now(), run.settings.by
     writes = [*known, PendingWrite("run", now, by=by, pid=run.world.pid)]
-    for question, value in answers.items():
-        encoded = run.encode(value, f"the answer to {question}")
+    for question, encoded in answers.items():
         writes.append(PendingWrite("answer", now, value=encoded, id=question, by=by))
         run.questions.answer(question, encoded)
     assert run.journal is not None
     yield Flush(run.journal.add(*writes), barrier=bool(answers))
 
 
-def _fork(run: Run, start: replay.Fork, head: Saved | None, memory: Memory) -> Life[Opened | RunEnded]:
+def _fork(run: Run, start: Fork, head: Saved | None, memory: Memory) -> Life[Opened | RunEnded]:
     """Go back: a new checkpoint repeats the old one, and what may still be known there is copied into its journal."""
     old = start.saved.checkpoint
+    answers = _encoded(run, start.answers)
     checkpoint = next_checkpoint(run, head, start.saved, memory, "fork", old.input, old.value, old.save)
     if old.complete:
         assert run.claim is not None
         yield Io(partial(run.claim.put, checkpoint))
         return _finished(run, Saved(checkpoint, ()), memory)
     yield from _begin_at(run, checkpoint, start.writes)
-    yield from _take_up(run, start.answers, start.writes)
+    yield from _take_up(run, answers, start.writes)
     run.emit(RunStarted(thread=run.settings.thread, name=run.program.name, continued=True))
     run.emit(ValuesChanged(values=memory.value, saved=memory.saved))
     if run.settings.checkpoints:

@@ -1,135 +1,21 @@
 """The replay core: what a run already knows, and what follows from it.
 
-It folds the journal of one checkpoint and answers three questions: where does this invocation start; is the result of
-this call already known; has this question an answer. Decisions are values; the drivers act on them.
+It folds the journal of one checkpoint and answers: is the result of this call already known; has this question an
+answer. (Where an invocation starts: see `start`.) Decisions are values; the drivers act on them.
 
 Rule 1: everything that affects these answers lives in this file; it knows no clock, thread, file or user code.
-Rule 2: a call is known by its parent, its name and the digest of its arguments first, and only then by its place. Code
-that runs concurrently numbers its strands in the order of their first calls, which another run need not repeat; a
-place alone would hand one call the result of another.
+Rule 2: a call is known by its parent, its name and the digest of its arguments first, and only then by its place. In
+code that runs concurrently a place alone would hand one call the result of another (see `strands`).
 Rule 3: a place is handed out once. A call whose own place belongs to another recorded call gets a free one.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple, TypeAlias, TypeGuard
+from typing import NamedTuple
 
 from lgrun._engine.ids import interrupt_id
-from lgrun.checkpoint.base import Encoded, Path, PendingWrite, Saved
-from lgrun.errors import EmptyInputError, UnknownInterruptError
-from lgrun.types import Command
-
-# --- where to start ---------------------------------------------------------------------------------------------------
-
-
-class Fresh(NamedTuple):
-    """Start over with a new input, after checkpoint `parent` (None: nothing was before)."""
-
-    parent: Saved | None
-
-
-class Continue(NamedTuple):
-    """Take up the unfinished run of `saved`, with these answers by question id."""
-
-    saved: Saved
-    answers: Mapping[str, Any]
-
-
-class Fork(NamedTuple):
-    """Go back to `saved`, which is not the latest: its run starts over, knowing only `writes`, with these answers."""
-
-    saved: Saved
-    writes: Sequence[PendingWrite]
-    answers: Mapping[str, Any]
-
-
-class Finished(NamedTuple):
-    """There is nothing left to do: the thread's value stands in `saved`."""
-
-    saved: Saved
-
-
-Start: TypeAlias = Fresh | Continue | Fork | Finished
-
-
-def decide_start(head: Saved | None, at: Saved | None, input: Any) -> Start:
-    """Decide where an invocation starts.
-
-    Args:
-        head: the thread's latest checkpoint, or None.
-        at: the checkpoint that the caller named; `head` if it named none, None if there is no such checkpoint.
-        input: what the caller gave: an input, a Command with answers, or None to continue.
-
-    Raises:
-        EmptyInputError: nothing to start with and nothing to continue.
-        UnknownInterruptError: an answer names a question that is not open.
-        RuntimeError: one bare answer for several open questions.
-    """
-    if input is not None and not isinstance(input, Command):
-        return Fresh(at)
-    if head is None or at is None:
-        raise EmptyInputError("Received no input for __start__: the thread has no run to continue")
-    resume = input.resume if isinstance(input, Command) else None
-    if at.checkpoint.seq != head.checkpoint.seq:
-        return _go_back(at, resume)
-    if at.checkpoint.complete:
-        if _is_id_map(resume):
-            raise UnknownInterruptError(_unknown(next(iter(resume)), []))
-        return Finished(at)
-    return Continue(at, {} if resume is None else match_answers(resume, Questions(at.writes).open_ids()))
-
-
-def _go_back(at: Saved, resume: Any) -> Fork:
-    if resume is None or at.checkpoint.complete:
-        return Fork(at, (), {})
-    asked = [write.id for write in Questions(at.writes).asked()]
-    ids = asked if _is_id_map(resume) else asked[:1]
-    answers = match_answers(resume, [name for name in ids if name is not None])
-    return Fork(at, before_answers(at.writes, answers), answers)
-
-
-def before_answers(writes: Sequence[PendingWrite], ids: Collection[str]) -> list[PendingWrite]:
-    """Return what was known before the first of these questions was answered: results after it may depend on it."""
-    kept = []
-    for write in writes:
-        if write.kind == "answer" and write.id in ids:
-            break
-        if write.kind in ("start", "result", "interrupt", "answer"):
-            kept.append(write)
-    return kept
-
-
-def _is_id_map(resume: Any) -> TypeGuard[dict[str, Any]]:
-    return (
-        isinstance(resume, dict)
-        and bool(resume)
-        and all(isinstance(key, str) and len(key) == 32 and _is_hex(key) for key in resume)
-    )
-
-
-def _is_hex(text: str) -> bool:
-    return not text.strip("0123456789abcdef")
-
-
-def _unknown(interrupt: str, open_ids: Sequence[str]) -> str:
-    known = ", ".join(open_ids) if open_ids else "none"
-    return f"no open question has the id {interrupt}; it was never asked or is already answered (open: {known})"
-
-
-def match_answers(resume: Any, open_ids: Sequence[str]) -> dict[str, Any]:
-    """Say which question each answer belongs to. A non-empty dict of 32-hex keys is a map by id, else one answer."""
-    if _is_id_map(resume):
-        for key in resume:
-            if key not in open_ids:
-                raise UnknownInterruptError(_unknown(key, open_ids))
-        return dict(resume)
-    if len(open_ids) > 1:
-        raise RuntimeError(
-            "When there are multiple pending interrupts, you must specify the interrupt id when resuming: "
-            f"Command(resume={{id: answer}}) with ids out of {', '.join(open_ids)}"
-        )
-    return {open_ids[0]: resume} if open_ids else {}
-
+from lgrun._engine.strands import is_thread
+from lgrun.checkpoint.base import Encoded, Path, PendingWrite
 
 # --- calls ------------------------------------------------------------------------------------------------------------
 
@@ -167,6 +53,19 @@ class _Call:
     used: bool = False
 
 
+@dataclass(slots=True)
+class _Alike:
+    """Calls that only their places tell apart; those before `start` are used."""
+
+    calls: list[_Call] = field(default_factory=list)
+    start: int = 0
+
+    def first_unused(self) -> _Call | None:
+        while self.start < len(self.calls) and self.calls[self.start].used:
+            self.start += 1
+        return self.calls[self.start] if self.start < len(self.calls) else None
+
+
 def describe(name: str, args: str | None) -> str:
     """Write a call as people read it."""
     return f"{name}({'…' if args is None else args})"
@@ -177,13 +76,15 @@ class Calls:
 
     def __init__(self, writes: Sequence[PendingWrite] = ()) -> None:
         self._at: dict[Path, _Call] = {}
-        self._alike: dict[tuple[Path, str, str | None], list[_Call]] = {}
+        self._alike: dict[tuple[Path, str, str | None], _Alike] = {}
         self._free: dict[tuple[Path, int], int] = {}
         for write in writes:
             if write.kind == "start":
                 self._add(write)
             elif write.kind == "result":
                 (self._at.get(write.path) or self._add(write)).result = write
+        for alike in self._alike.values():
+            alike.calls.sort(key=lambda call: call.path)
         self._recorded = list(self._at.values())
 
     def _add(self, write: PendingWrite) -> _Call:
@@ -195,7 +96,7 @@ class Calls:
     def _insert(self, call: _Call) -> _Call:
         parent, (strand, position) = call.path[:-1], call.path[-1]
         self._at[call.path] = call
-        self._alike.setdefault((parent, call.name, call.digest), []).append(call)
+        self._alike.setdefault((parent, call.name, call.digest), _Alike()).calls.append(call)
         if position >= self._free.get((parent, strand), 0):
             self._free[parent, strand] = position + 1
         return call
@@ -225,18 +126,18 @@ class Calls:
         if own.name == name and place[0] == 0:
             own.used = True
             return Recorded(own.path, own.result, mismatch)
-        # The number of a strand beyond the first may be another one's: its records are not this call's for certain.
-        unsure = own.name == name
+        # Beyond the first strand a place proves little: a task more or less before it moves it.
         path = self._free_path(parent, place[0])
-        return self._launch(path, name, digest, args, None if unsure or place[0] else mismatch)
+        return self._launch(path, name, digest, args, mismatch if place[0] == 0 else None)
 
     def _same(self, parent: Path, own: _Call | None, name: str, digest: str | None) -> _Call | None:
         if own is not None and not own.used and own.name == name and own.digest == digest:
-            return own
+            # Without a digest only the place tells a call, and that of a thread may be another one's.
+            return own if digest is not None or not is_thread(own.path[-1][0]) else None
         if digest is None:
             return None
-        alike = self._alike.get((parent, name, digest), ())
-        return min((c for c in alike if not c.used), key=lambda c: c.path, default=None)
+        alike = self._alike.get((parent, name, digest))
+        return None if alike is None else alike.first_unused()
 
     def _free_path(self, parent: Path, strand: int) -> Path:
         return (*parent, (strand, self._free.get((parent, strand), 0)))
@@ -257,6 +158,8 @@ class Calls:
         for call in self._at.values():
             if len(call.path) > depth and call.path[:depth] == path:
                 call.used = False
+        for alike in self._alike.values():
+            alike.start = 0
 
     def unreached(self, path: Path) -> list[str]:
         """Describe the results recorded before this run that the finished frame at `path` did not ask for."""

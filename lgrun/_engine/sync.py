@@ -22,18 +22,19 @@ from lgrun._engine.model import (
     Returned,
     Settle,
     Sleep,
+    below,
 )
 from lgrun._engine.program import Program
 from lgrun._engine.run import Known, Run
+from lgrun.checkpoint.base import Path
 from lgrun.errors import GraphInterrupt, StateError
 
 T = TypeVar("T")
 
 
 def strand(frame: Frame) -> object:
-    """Return what tells this thread from others that the same frame's code may have started."""
-    ident = get_ident()
-    return ident if ident == frame.owner else current_thread()
+    """Return the strand of a call that this thread makes: 0, or the thread, if the frame's code has started it."""
+    return 0 if get_ident() == frame.owner else current_thread()
 
 
 class SyncDriver:
@@ -46,10 +47,10 @@ class SyncDriver:
 
     def __init__(self, run: Run, outer: Any = None) -> None:
         self.run = run
-        self.running: set[Any] = set() if outer is None else outer.running
-        self._calls = outer or self
+        self.running: dict[Any, Path] = {} if outer is None else outer.running
+        self._calls: Any = outer or self
         limit = run.settings.max_concurrency
-        self.workers = WORKERS if limit is None else LimitedWorkers(max(0, limit - 1))
+        self.workers = WORKERS if limit is None else LimitedWorkers(max(1, limit - 1))
 
     def drive(self, flow: Generator[Instruction, Any, T]) -> T:
         """Step through a flow to its end."""
@@ -77,7 +78,7 @@ class SyncDriver:
             case Sleep():
                 time.sleep(step.seconds)
             case Settle():
-                self.settle()
+                self.settle(step)
         return None
 
     def flush(self, step: Flush) -> None:
@@ -100,15 +101,15 @@ class SyncDriver:
         finally:
             current.reset(token)
 
-    def settle(self) -> None:
-        """Wait for every call of the run that is not over, running those that nobody has begun."""
-        while self.running:
-            for future in list(self.running):
-                try:
-                    future.exception()
-                except CancelledError:
-                    pass
-                self.running.discard(future)
+    def settle(self, step: Settle) -> None:
+        """Wait for the calls that are not over, running those that nobody has begun, or stopping these."""
+        while calls := [call for call, path in list(self.running.items()) if below(path, step.path)]:
+            if step.cancel:
+                for call in calls:
+                    call.cancel() if isinstance(call, TaskFuture) else self._calls.stop(call)
+            for call in calls:
+                _settle(call) if isinstance(call, TaskFuture) else self._calls.join(call)
+                self.running.pop(call, None)
 
     # --- calls from user code ---
 
@@ -130,13 +131,19 @@ class SyncDriver:
             future.set_result(plan.value)
             return future
         future = TaskFuture(_Job(self, task_flow(self.run, plan), copy_context()), self.workers)
-        self.running.add(future)
+        self.running[future] = plan.frame.path
         self.workers.submit(future)
         return future
 
     def for_sync(self) -> "SyncDriver":
         """Return the driver for a workflow that is called with `invoke`."""
         return self
+
+    def for_async(self) -> Any:
+        """Return the driver for a workflow that is called with `ainvoke`, on a loop that this frame's code started."""
+        from lgrun._engine.aio import AsyncDriver
+
+        return AsyncDriver(self.run)
 
     def nested(self, frame: Frame, function: Function, program: Program, input: Any) -> Any:
         """Run a workflow that was called inside this one; return what it returned."""
@@ -149,6 +156,13 @@ class SyncDriver:
                 frame.saw(outcome.error)
             raise outcome.error
         return outcome.value
+
+
+def _settle(call: TaskFuture[Any]) -> None:
+    try:
+        call.exception()
+    except CancelledError:
+        pass
 
 
 def _nothing(future: TaskFuture[Any]) -> None:
@@ -170,7 +184,7 @@ class _Job:
             outcome = self._context.run(self._driver.drive, self._flow)
         except BaseException as error:
             outcome = Raised(error)
-        self._driver.running.discard(future)
+        self._driver.running.pop(future, None)
         self._driver.workers.over(future)
         if isinstance(outcome, Returned):
             future.set_result(outcome.value)

@@ -5,20 +5,8 @@ from typing import Any
 
 import pytest
 
-from lgrun._engine.replay import (
-    Answer,
-    Calls,
-    Continue,
-    Finished,
-    Fork,
-    Fresh,
-    Launch,
-    Questions,
-    Recorded,
-    Suspend,
-    decide_start,
-    match_answers,
-)
+from lgrun._engine.replay import Answer, Calls, Launch, Questions, Recorded, Suspend
+from lgrun._engine.start import Continue, Finished, Fork, Fresh, decide_start, match_answers
 from lgrun.checkpoint.base import Checkpoint, Path, PendingWrite, Saved
 from lgrun.checkpoint.serde import encode
 from lgrun.errors import EmptyInputError, UnknownInterruptError
