@@ -10,6 +10,7 @@ from lgrun._engine.ids import task_id
 from lgrun._engine.journal import Journal
 from lgrun._engine.model import Flush, Instruction, Io
 from lgrun._engine.project import as_dict
+from lgrun._engine.replay import Mismatch
 from lgrun._engine.run import Run
 from lgrun._engine.snapshot import metadata, nested_config
 from lgrun._engine.start import Continue, Finished, Fork, Fresh, decide_start
@@ -167,6 +168,8 @@ def _continue(run: Run, start: Continue, memory: Memory) -> Life[Opened]:
     answers = _encoded(run, start.answers)
     _follow(run, checkpoint, start.saved.writes)
     open_before = run.open_questions() if run.settings.checkpoints else ()
+    if checkpoint.entrypoint != run.program.name:
+        run.mismatch(run.program.name, Mismatch(f"workflow {checkpoint.entrypoint}", run.program.name, True), None)
     yield from _take_up(run, answers, ())
     run.emit(RunStarted(thread=run.settings.thread, name=run.program.name, continued=True))
     run.emit(ValuesChanged(values=memory.value, saved=memory.saved))

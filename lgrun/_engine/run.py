@@ -226,7 +226,7 @@ class Run:
             place = parent.place(strand)
             decision = self.calls.decide(parent.path, place, function.name, digest, summary)
         if decision.mismatch is not None:
-            self._mismatch(function.name, decision.mismatch, parent)
+            self.mismatch(function.name, decision.mismatch, parent)
         if isinstance(decision, replay.Recorded):
             assert decision.write.value is not None
             value = decode(decision.write.value)
@@ -290,7 +290,7 @@ class Run:
             decision = self.questions.decide(self.seed, frame.path, index, digest, repr(value)[:200])
         if isinstance(decision, replay.Answer):
             if decision.mismatch is not None:
-                self._mismatch(frame.name, decision.mismatch, frame)
+                self.mismatch(frame.name, decision.mismatch, frame)
             return self._accept(decision, schema)
         question = Interrupt(value, decision.id, answers.json_schema(schema))
         self._ask(frame, index, digest, decision, question)
@@ -342,7 +342,12 @@ class Run:
 
     # --- the code changed ---
 
-    def _mismatch(self, name: str, mismatch: replay.Mismatch, frame: Frame) -> None:
+    def mismatch(self, name: str, mismatch: replay.Mismatch, frame: Frame | None) -> None:
+        """Report that the code does not do what was recorded.
+
+        Raises:
+            ReplayMismatchError: the run was told not to go on then.
+        """
         where = self.caller()
         self.emit(
             ReplayMismatch(
@@ -351,7 +356,7 @@ class Run:
                 now=mismatch.now,
                 where=where,
                 used=mismatch.used,
-                ns=frame.ns,
+                ns=() if frame is None else frame.ns,
             )
         )
         message = f"recorded {mismatch.recorded}, the code now calls {mismatch.now} at {where}"
@@ -367,7 +372,7 @@ class Run:
         """Report results that were recorded for `frame` and that its finished code did not ask for."""
         for call in self.calls.unreached(frame.path):
             mismatch = replay.Mismatch(call, "nothing", True)
-            self._mismatch(frame.name, mismatch, frame)
+            self.mismatch(frame.name, mismatch, frame)
 
     def rewind(self, path: Path) -> None:
         """The frame at `path` runs again from its top."""

@@ -6,6 +6,7 @@ from contextvars import copy_context
 from queue import SimpleQueue
 from typing import Any
 
+from lgrun._engine.context import current
 from lgrun._engine.events import Event, RunEnded
 from lgrun._engine.lifecycle import run_flow
 from lgrun._engine.run import Run
@@ -71,7 +72,11 @@ class EventStream:
             while (event := self._queue.get()) is not None:
                 yield event
         finally:
-            thread.join()
+            # A stream that the garbage collector finds is closed wherever that happens to run, so perhaps by a task of
+            # this very run, for which the run waits.
+            frame: Any = current.get()
+            if frame is None or frame.run is not run:
+                thread.join()
         if self._failure is not None:
             raise self._failure
 
