@@ -12,7 +12,7 @@ from typing import Any, Self, TypeAlias, Unpack
 
 from lgrun._engine import snapshot
 from lgrun._engine.context import current
-from lgrun._engine.events import Event, RunEnded
+from lgrun._engine.events import Event, Namespace, RunEnded
 from lgrun._engine.frame import Frame
 from lgrun._engine.lifecycle import run_flow, update_flow
 from lgrun._engine.program import Output, Program
@@ -114,7 +114,7 @@ class Workflow:
         request = self._request(config, options, "values", outer)
         if outer is not None:
             listener = None if request.silent else request.collect
-            return request.nested_result(self._nested(outer, listener, input))
+            return request.nested_result(self._nested(outer, request.root, listener, input))
         run = self._run(request, None if request.silent else request.collect)
         return request.result(copy_context().run(SyncDriver(run).drive, run_flow(run, input)))
 
@@ -123,7 +123,7 @@ class Workflow:
         outer = _outer(config)
         request = self._request(config, options, _default_mode(config, outer), outer)
         if outer is not None:
-            self._nested(outer, request.collect, input)
+            self._nested(outer, request.root, request.collect, input)
             yield from request.chunks
             return
         events = EventStream(partial(self._run, request), input)
@@ -196,7 +196,7 @@ class Workflow:
         request = self._request(config, options, "values", outer)
         if outer is not None:
             listener = None if request.silent else request.collect
-            return request.nested_result(await self._anested(outer, listener, input))
+            return request.nested_result(await self._anested(outer, request.root, listener, input))
         return request.result(await self._adrive(input, request, None if request.silent else request.collect))
 
     async def astream(
@@ -208,7 +208,7 @@ class Workflow:
         outer = _outer(config)
         request = self._request(config, options, _default_mode(config, outer), outer)
         if outer is not None:
-            await self._anested(outer, request.collect, input)
+            await self._anested(outer, request.root, request.collect, input)
             for chunk in request.chunks:
                 yield chunk
             return
@@ -244,7 +244,7 @@ class Workflow:
         return list(await asyncio.gather(*runs, return_exceptions=return_exceptions))
 
     def _request(self, config: Config | None, options: RunOptions, default: StreamMode, outer: Frame | None) -> Request:
-        root = () if outer is None else outer.inner_ns
+        root = () if outer is None else outer.open_ns()
         whole = merged(self.config, config)
         return Request(self.name, whole, options, default=default, root=root, now=_now)
 
@@ -266,14 +266,14 @@ class Workflow:
         if self._is_async:
             raise TypeError(f"No synchronous function provided to {self.name!r}: it is async; use ainvoke or astream")
 
-    def _nested(self, outer: Frame, listener: Listener | None, input: Any) -> Any:
+    def _nested(self, outer: Frame, ns: Namespace, listener: Listener | None, input: Any) -> Any:
         self._check_sync()
-        with outer.run.listen(outer.inner_ns, listener):
-            return outer.driver.for_sync().nested(outer, self._function(), self._program, input)
+        with outer.run.listen(ns, listener):
+            return outer.driver.for_sync().nested(outer, ns, self._function(), self._program, input)
 
-    async def _anested(self, outer: Frame, listener: Listener | None, input: Any) -> Any:
-        with outer.run.listen(outer.inner_ns, listener):
-            return await outer.driver.for_async().nested(outer, self._function(), self._program, input)
+    async def _anested(self, outer: Frame, ns: Namespace, listener: Listener | None, input: Any) -> Any:
+        with outer.run.listen(ns, listener):
+            return await outer.driver.for_async().nested(outer, ns, self._function(), self._program, input)
 
     def _nests(self) -> bool:
         """Tell whether the function's code names another workflow, as a global or from around it."""

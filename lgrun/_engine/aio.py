@@ -262,9 +262,9 @@ class AsyncDriver:
         """Return the driver for a workflow that is called with `ainvoke`, on whatever loop that runs."""
         return self if asyncio.get_running_loop() is self.loop else AsyncDriver(self.run)
 
-    async def nested(self, frame: Frame, function: Function, program: Program, input: Any) -> Any:
+    async def nested(self, frame: Frame, ns: tuple[str, ...], function: Function, program: Program, input: Any) -> Any:
         """Run a workflow that was called inside this one; return what it returned."""
-        plan = self.run.plan(frame, strand_on_loop(frame), function, (input,), {}, nested=True)
+        plan = self.run.plan(frame, strand_on_loop(frame), function, (input,), {}, nested=ns)
         if isinstance(plan, Known):
             return plan.value
         outcome = await self.drive(nested_flow(self.run, plan, program))

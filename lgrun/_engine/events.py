@@ -220,7 +220,7 @@ class RunEnded:
 
     Args:
         status: how the thread stands now.
-        value: what the workflow returned (`done`).
+        value: what the workflow returned (`done`), or the thread's value before it (`waiting`).
         error: what it raised (`failed`).
         surfaced: the questions that `invoke` reports: the one that stopped the body.
         questions: all open ones, in order, with their numbers.

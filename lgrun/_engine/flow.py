@@ -10,6 +10,7 @@ from typing import Any, Literal, TypeAlias
 from lgrun._engine import ids
 from lgrun._engine.events import (
     CheckpointReached,
+    Namespace,
     NodeFailed,
     NodeFinished,
     NodeInterrupted,
@@ -254,9 +255,10 @@ def save_questions(run: Run) -> Generator[Instruction, Any, None]:
 # --- steps of a program -----------------------------------------------------------------------------------------------
 
 
-def steps(run: Run, program: Program, state: Any, outer: Frame | None, path: Path) -> Flow:
+def steps(
+    run: Run, program: Program, state: Any, outer: Frame | None = None, path: Path = (), ns: Namespace = ()
+) -> Flow:
     """Step through a program; `outer` is the frame that called it, None for the run's own."""
-    ns = () if outer is None else outer.inner_ns
     while calls := program.next_calls(state):
         results = []
         for call in calls:
@@ -300,7 +302,7 @@ def nested_flow(run: Run, planned: Planned, program: Program) -> Flow:
     _note_start(run, planned, nested=True)
     if run.settings.checkpoints:
         run.emit(_nested_checkpoint(run, frame, "input", None))
-    outcome = yield from steps(run, program, program.begin(given, None), frame.parent, frame.path)
+    outcome = yield from steps(run, program, program.begin(given, None), frame.parent, frame.path, frame.ns)
     if isinstance(outcome, Raised):
         return outcome
     output: Output = outcome.value

@@ -29,6 +29,7 @@ class Frame:
         "_first",
         "_inner_ns",
         "_lock",
+        "_nested",
         "_positions",
         "_threads",
         "asked",
@@ -64,6 +65,7 @@ class Frame:
         self.suspended_at: str | None = None
         self.progress: Callable[[], None] | None = None
         self._first = 0
+        self._nested = 0
         self._positions: dict[int, int] = {}
         self._threads: dict[object, int] = {}
         self._births: dict[Lineage, int] = {}
@@ -80,6 +82,12 @@ class Frame:
             outer = self.ns if self.parent is None or self.parent.ns != self.ns else self.parent.inner_ns
             self._inner_ns = (*outer, f"{self.name}:{self.id}")
         return self._inner_ns
+
+    def open_ns(self) -> tuple[str, ...]:
+        """Return the namespace of the next run that this frame's code starts; all but the first are numbered."""
+        with self._lock:
+            number, self._nested = self._nested, self._nested + 1
+        return (*self.inner_ns, str(number)) if number else self.inner_ns
 
     @property
     def used_anything(self) -> bool:

@@ -57,7 +57,7 @@ def _body(run: Run, opened: Opened) -> Life[Outcome]:
     """Step through the program; whatever happens, no call is left running when the thread is released."""
     state = run.program.begin(opened.input, opened.memory.saved)
     try:
-        return (yield from steps(run, run.program, state, None, ()))
+        return (yield from steps(run, run.program, state))
     except GeneratorExit:
         raise
     except BaseException:
@@ -104,11 +104,11 @@ def _close(run: Run, opened: Opened, outcome: Outcome) -> Life[RunEnded]:
     if run.stopped is not None and not isinstance(run.stopped, RunCancelled):
         raise run.stopped
     if isinstance(outcome, Raised):
-        return (yield from _unfinished(run, outcome.error))
+        return (yield from _unfinished(run, opened, outcome.error))
     if run.asked:
         left = GraphInterrupt([q.interrupt for q in run.asked.values()])
         run.emit(NodeInterrupted(id=node, name=name, surfaced=left.interrupts))
-        return (yield from _unfinished(run, left))
+        return (yield from _unfinished(run, opened, left))
     if end is not None:
         assert run.claim is not None
         yield Io(partial(run.claim.put, end))
@@ -130,6 +130,7 @@ def _end(run: Run, start: Checkpoint | None, output: Output) -> Checkpoint | Non
     save = None
     if output.save is not output.value:
         save = run.encode(output.save, f"what {run.program.name!r} saves")
+    user = run.config.get("metadata")
     unsaved = run.journal is not None and run.journal.unsaved is not None
     seq = start.seq if unsaved else start.seq + 1
     return Checkpoint(
@@ -144,16 +145,19 @@ def _end(run: Run, start: Checkpoint | None, output: Output) -> Checkpoint | Non
         entrypoint=start.entrypoint,
         value=value,
         save=save,
-        metadata=start.metadata,
+        metadata=run.encode(user, "the metadata") if user else None,
     )
 
 
-def _unfinished(run: Run, error: BaseException) -> Life[RunEnded]:
+def _unfinished(run: Run, opened: Opened, error: BaseException) -> Life[RunEnded]:
     questions = run.open_questions()
     if isinstance(error, GraphInterrupt):
-        yield from save_questions(run)
         surfaced: tuple[Interrupt, ...] = error.interrupts
-        ended = RunEnded(status="waiting", surfaced=surfaced, questions=questions)
+        if run.journal is not None and len(questions) > len(surfaced):
+            # The last one recorded is the one that snapshots show, as the caller is told of it.
+            run.journal.add(*run.questions.records({question.id for question in surfaced}))
+        yield from save_questions(run)
+        ended = RunEnded(status="waiting", value=opened.memory.value, surfaced=surfaced, questions=questions)
     elif isinstance(error, RunCancelled):
         write = PendingWrite("cancelled", run.world.now(), by=str(error))
         yield from run.commit(write, None, barrier=True)

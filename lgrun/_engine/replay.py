@@ -9,7 +9,7 @@ code that runs concurrently a place alone would hand one call the result of anot
 Rule 3: a place is handed out once. A call whose own place belongs to another recorded call gets a free one.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -245,6 +245,10 @@ class Questions:
     def open(self) -> list[PendingWrite]:
         """Return the unanswered questions, in order."""
         return sorted((q.asked for q in self._by_id.values() if q.answer is None), key=lambda write: write.q or 0)
+
+    def records(self, ids: Collection[str]) -> list[PendingWrite]:
+        """Return the records of these questions."""
+        return [question.asked for key, question in self._by_id.items() if key in ids]
 
     def open_ids(self) -> list[str]:
         """Return the ids of the unanswered questions, in order."""

@@ -68,6 +68,7 @@ class Request:
         now: Callable[[], str],
     ) -> None:
         self.config = _read(config)
+        self.root = root
         self._workflow = workflow
         self._options = options
         self._mode = options.get("stream_mode") or default
@@ -140,7 +141,8 @@ class Request:
 def outcome(ended: RunEnded) -> Any:
     """Return what a run came to, or raise what it raised."""
     if ended.status == "waiting" and ended.surfaced:
-        return {INTERRUPT: list(ended.surfaced)}
+        held = ended.value if isinstance(ended.value, dict) else {}
+        return {**held, INTERRUPT: list(ended.surfaced)}
     if ended.status == "stopped":
         import asyncio
 

@@ -213,9 +213,9 @@ class Run:
         args: tuple[Any, ...],
         kwargs: dict[str, Any],
         *,
-        nested: bool = False,
+        nested: tuple[str, ...] | None = None,
     ) -> Known | Planned:
-        """Decide what a task call comes to. `nested`: it is a workflow of its own, called inside this one.
+        """Decide what a task call comes to. `nested`: it is a workflow of its own, with this namespace.
 
         Raises:
             ReplayMismatchError: the code changed and the run was told not to go on.
@@ -230,10 +230,10 @@ class Run:
         if isinstance(decision, replay.Recorded):
             assert decision.write.value is not None
             value = decode(decision.write.value)
-            if self.heard and not nested:
+            if self.heard and nested is None:
                 self.emit(self._replayed(parent, decision, function.name, summary, (args, kwargs), value))
             return Known(value)
-        ns = parent.inner_ns if nested else parent.ns
+        ns = parent.ns if nested is None else nested
         frame = Frame(self, function.name, decision.path, parent, ns)
         used = {**self.injected(frame, function), **kwargs} if function.inject else kwargs
         return Planned(frame, function, args, used, digest, summary, kwargs)

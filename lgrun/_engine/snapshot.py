@@ -189,11 +189,10 @@ def _error(saved: Saved) -> str | None:
 
 
 def _surfaced(saved: Saved) -> tuple[Interrupt, ...]:
-    """Return the question that a caller is told of first: the body's own, else that of the first call."""
-    questions = open_questions(saved.writes)
-    if not questions:
-        return ()
-    return (_interrupt(min(questions, key=lambda write: (write.path, write.index or 0))),)
+    """Return the question that the caller was told of: the last one recorded."""
+    still_open = {write.id for write in open_questions(saved.writes)}
+    last = [write for write in saved.writes if write.kind == "interrupt" and write.id in still_open][-1:]
+    return tuple(_interrupt(write) for write in last)
 
 
 def _last_asked(saved: Saved) -> tuple[Interrupt, ...]:

@@ -145,9 +145,9 @@ class SyncDriver:
 
         return AsyncDriver(self.run)
 
-    def nested(self, frame: Frame, function: Function, program: Program, input: Any) -> Any:
+    def nested(self, frame: Frame, ns: tuple[str, ...], function: Function, program: Program, input: Any) -> Any:
         """Run a workflow that was called inside this one; return what it returned."""
-        plan = self.run.plan(frame, strand(frame), function, (input,), {}, nested=True)
+        plan = self.run.plan(frame, strand(frame), function, (input,), {}, nested=ns)
         if isinstance(plan, Known):
             return plan.value
         outcome = self.drive(nested_flow(self.run, plan, program))
