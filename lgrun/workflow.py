@@ -337,8 +337,7 @@ class Workflow:
             ValueError: the workflow has no checkpointer, or `config` names no thread.
         """
         saver = self._saver()
-        if as_node not in (None, self.name):
-            raise InvalidUpdateError(f"Node {as_node} does not exist; {self.name!r} has one step, itself")
+        self._check_node(as_node)
         request = self._request(config, {}, "values", None)
         run = Run(self._program, saver, request.settings(saved=True, retry=(), nests=self._nests), _world())
         state = self._program.apply(self._program.begin(None, None), [values])
@@ -355,12 +354,13 @@ class Workflow:
         """
         if not supersteps or not all(supersteps):
             raise ValueError("No updates provided: every superstep needs one")
-        written: dict[str, Any] = dict(config)
         for updates in supersteps:
             if len(updates) > 1:
                 raise InvalidUpdateError(f"{self.name!r} has one step, so a superstep takes one update")
-            update = StateUpdate(*updates[0])
-            written = self.update_state(written, update.values, update.as_node)
+            self._check_node(StateUpdate(*updates[0]).as_node)
+        written: dict[str, Any] = dict(config)
+        for (update,) in supersteps:
+            written = self.update_state(written, *StateUpdate(*update)[:2])
         return written
 
     async def aget_state(self, config: Config, *, subgraphs: bool = False) -> StateSnapshot:
@@ -379,6 +379,10 @@ class Workflow:
     async def abulk_update_state(self, config: Config, supersteps: Sequence[Sequence[StateUpdate]]) -> dict[str, Any]:
         """Write several results by hand; see `bulk_update_state`."""
         return await _in_thread(self.bulk_update_state, config, supersteps)  # type: ignore[no-any-return]
+
+    def _check_node(self, name: str | None) -> None:
+        if name not in (None, self.name):
+            raise InvalidUpdateError(f"Node {name} does not exist; {self.name!r} has one step, itself")
 
     def _saver(self) -> BaseCheckpointSaver:
         if self.checkpointer is None:

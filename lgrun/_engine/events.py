@@ -140,12 +140,16 @@ class NodeFinished:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NodeInterrupted:
-    """A workflow's own step stopped with questions: those that its caller is told of. None: it was told to stop."""
+    """A workflow's own step stopped with questions: those that its caller is told of. None: it was told to stop.
+
+    `held` is the thread's value, which the run has not changed.
+    """
 
     type: ClassVar[str] = "node.interrupt"
     id: str
     name: str
     surfaced: tuple[Interrupt, ...]
+    held: Any = None
     ns: Namespace = ()
 
 

@@ -283,8 +283,9 @@ def _node(run: Run, frame: Frame, call: NodeCall) -> Flow:
         run.check_unreached(frame)
     elif isinstance(outcome.error, GraphInterrupt):
         yield from save_questions(run)
+        held = run.value if frame.ns == () else None
         surfaced = outcome.error.interrupts
-        run.emit(NodeInterrupted(id=frame.id, name=frame.name, surfaced=surfaced, ns=frame.ns))
+        run.emit(NodeInterrupted(id=frame.id, name=frame.name, surfaced=surfaced, held=held, ns=frame.ns))
     elif not isinstance(outcome.error, RunCancelled):
         run.emit(NodeFailed(id=frame.id, name=frame.name, error=outcome.error, ns=frame.ns))
     return outcome
@@ -323,7 +324,11 @@ def nested_flow(run: Run, planned: Planned, program: Program) -> Flow:
 def _nested_checkpoint(run: Run, frame: Frame, source: Literal["input", "loop"], value: Any) -> CheckpointReached:
     """A nested run saves no checkpoint of its own; streams see where one would be."""
     last = source == "loop"
-    outer = {"|".join(frame.ns[:depth]): run.nested.get(frame.ns[:depth], run.seed) for depth in range(len(frame.ns))}
+    outer: dict[str, str] = {}
+    around = frame.parent
+    while around is not None:
+        outer = {"|".join(around.ns): run.nested.get(around.ns, run.seed), **outer}
+        around = around.parent
     first = ids.nested_id(run.seed, frame.path, 0)
     own = ids.nested_id(run.seed, frame.path, 1) if last else first
     run.nested[frame.ns] = own

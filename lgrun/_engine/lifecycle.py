@@ -104,11 +104,11 @@ def _close(run: Run, opened: Opened, outcome: Outcome) -> Life[RunEnded]:
     if run.stopped is not None and not isinstance(run.stopped, RunCancelled):
         raise run.stopped
     if isinstance(outcome, Raised):
-        return (yield from _unfinished(run, opened, outcome.error))
+        return (yield from _unfinished(run, outcome.error))
     if run.asked:
         left = GraphInterrupt([q.interrupt for q in run.asked.values()])
-        run.emit(NodeInterrupted(id=node, name=name, surfaced=left.interrupts))
-        return (yield from _unfinished(run, opened, left))
+        run.emit(NodeInterrupted(id=node, name=name, surfaced=left.interrupts, held=run.value))
+        return (yield from _unfinished(run, left))
     if end is not None:
         assert run.claim is not None
         yield Io(partial(run.claim.put, end))
@@ -149,7 +149,7 @@ def _end(run: Run, start: Checkpoint | None, output: Output) -> Checkpoint | Non
     )
 
 
-def _unfinished(run: Run, opened: Opened, error: BaseException) -> Life[RunEnded]:
+def _unfinished(run: Run, error: BaseException) -> Life[RunEnded]:
     questions = run.open_questions()
     if isinstance(error, GraphInterrupt):
         surfaced: tuple[Interrupt, ...] = error.interrupts
@@ -157,7 +157,7 @@ def _unfinished(run: Run, opened: Opened, error: BaseException) -> Life[RunEnded
             # The last one recorded is the one that snapshots show, as the caller is told of it.
             run.journal.add(*run.questions.records({question.id for question in surfaced}))
         yield from save_questions(run)
-        ended = RunEnded(status="waiting", value=opened.memory.value, surfaced=surfaced, questions=questions)
+        ended = RunEnded(status="waiting", value=run.value, surfaced=surfaced, questions=questions)
     elif isinstance(error, RunCancelled):
         write = PendingWrite("cancelled", run.world.now(), by=str(error))
         yield from run.commit(write, None, barrier=True)

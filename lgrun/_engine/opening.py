@@ -52,7 +52,7 @@ def open_run(run: Run, input: Any) -> Life[Opened | RunEnded]:
     start = decide_start(head, at, input)
     saved = start.parent if isinstance(start, Fresh) else start.saved
     memory: Memory = yield Io(partial(_remember, run, saved))
-    run.previous = memory.saved
+    run.value, run.previous = memory.value, memory.saved
     match start:
         case Finished():
             return _finished(run, start.saved, memory)

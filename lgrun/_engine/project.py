@@ -104,7 +104,10 @@ class Projector:
     def values(self, event: Event) -> list[Any]:
         if isinstance(event, ValuesChanged):
             return [self._output(event.values, event.saved)]
-        return [{INTERRUPT: event.surfaced}] if isinstance(event, NodeInterrupted) else []
+        if not isinstance(event, NodeInterrupted):
+            return []
+        held = event.held if isinstance(event.held, dict) and event.surfaced else {}
+        return [{**held, INTERRUPT: event.surfaced}]
 
     def custom(self, event: Event) -> list[Any]:
         return [event.data] if isinstance(event, CustomData) else []
@@ -187,9 +190,9 @@ def _outputs(keys: str | Sequence[str] | None) -> str | list[str]:
 def _part(mode: str, ns: Namespace, chunk: Any) -> dict[str, Any]:
     part = {"type": mode, "ns": ns, "data": chunk}
     if mode == "values":
-        asked = isinstance(chunk, dict) and list(chunk) == [INTERRUPT]
+        asked = isinstance(chunk, dict) and INTERRUPT in chunk
         part["interrupts"] = chunk[INTERRUPT] if asked else ()
-        part["data"] = {} if asked else chunk
+        part["data"] = {key: value for key, value in chunk.items() if key != INTERRUPT} if asked else chunk
     return part
 
 

@@ -238,10 +238,6 @@ class Questions:
         question.answer = None
         return question.asked
 
-    def asked(self) -> list[PendingWrite]:
-        """Return all questions, in order."""
-        return sorted((q.asked for q in self._by_id.values()), key=lambda write: write.q or 0)
-
     def open(self) -> list[PendingWrite]:
         """Return the unanswered questions, in order."""
         return sorted((q.asked for q in self._by_id.values() if q.answer is None), key=lambda write: write.q or 0)

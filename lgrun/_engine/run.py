@@ -130,6 +130,7 @@ class Run:
         self.questions = replay.Questions()
         self.asked: dict[str, QuestionAsked] = {}
         self.nested: dict[tuple[str, ...], str] = {}
+        self.value: Any = None
         self.previous: Any = None
         self.seed = world.token(8).hex()
         self.stopped: BaseException | None = None
@@ -302,7 +303,7 @@ class Run:
         """Return an answer in the form its schema asks for; one that does not fit leaves the question open."""
         try:
             return answers.validated(decode(answer.value), schema)
-        except ValueError:
+        except Exception:
             with self._lock:
                 again = self.questions.reopen(answer.id)
             if self.journal is not None:

@@ -69,9 +69,9 @@ def decide_start(head: Saved | None, at: Saved | None, input: Any) -> Start:
 def _go_back(at: Saved, resume: Any) -> Fork:
     if resume is None or at.checkpoint.complete:
         return Fork(at, (), {})
-    asked = [write.id for write in Questions(at.writes).asked()]
-    ids = asked if _is_id_map(resume) else asked[:1]
-    answers = match_answers(resume, [name for name in ids if name is not None])
+    asked = [write.id for write in at.writes if write.kind == "interrupt" and write.id is not None]
+    # A bare answer is for the question that the snapshot of this checkpoint shows: the last one recorded.
+    answers = match_answers(resume, asked if _is_id_map(resume) else asked[-1:])
     return Fork(at, before_answers(at.writes, answers), answers)
 
 

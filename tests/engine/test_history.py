@@ -111,6 +111,23 @@ def test_the_other_answer(saver: BaseCheckpointSaver, style: Style) -> None:
     assert ran == ["before", "after", "after"]
 
 
+def test_an_old_checkpoint_is_answered_as_it_is_shown(saver: BaseCheckpointSaver, style: Style) -> None:
+    """A bare answer is for the question that its snapshot shows, a map for any of them."""
+
+    @entrypoint(checkpointer=saver)
+    def flow(x: int) -> list[Any]:
+        return [interrupt("one?"), interrupt("two?")]
+
+    one = style.invoke(flow, 1)["__interrupt__"][0]
+    style.invoke(flow, Command(resume=1))
+    style.invoke(flow, Command(resume=2))
+    old = list(flow.get_state_history(THREAD))[1]
+
+    assert [question.value for question in old.interrupts] == ["two?"]
+    assert style.invoke(flow, Command(resume=20), old.config) == [1, 20]
+    assert style.invoke(flow, Command(resume={one.id: 10}), old.config)["__interrupt__"][0].value == "two?"
+
+
 def test_update_by_hand(saver: BaseCheckpointSaver) -> None:
     """It is the thread's value and what the next run gets; it finishes a run that waits."""
 
@@ -139,6 +156,9 @@ def test_updates_in_bulk(saver: BaseCheckpointSaver) -> None:
     flow.bulk_update_state(THREAD, [[StateUpdate(1, "flow")], [StateUpdate(None)]])
 
     assert [(s.values, s.metadata["step"]) for s in flow.get_state_history(THREAD) if s.metadata] == [(None, 1), (1, 0)]
+    with pytest.raises(InvalidUpdateError, match="other"):
+        flow.bulk_update_state(THREAD, [[StateUpdate(5)], [StateUpdate(6, "other")]])
+    assert flow.get_state(THREAD).values is None, "all are checked before the first is written"
     for nothing in ([], [[]]):
         with pytest.raises(ValueError, match="No updates"):
             flow.bulk_update_state(THREAD, nothing)
