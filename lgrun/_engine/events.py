@@ -25,10 +25,11 @@ class RunStarted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskStarted:
-    """An attempt of a task begins. `args` is a summary for people; `input` the arguments themselves."""
+    """A task begins. `args` is a summary for people; `input` the arguments themselves; `parent` the caller's id."""
 
     type: ClassVar[str] = "task.start"
     id: str
+    parent: str
     name: str
     depth: int
     args: str | None
@@ -43,6 +44,7 @@ class TaskCached:
 
     type: ClassVar[str] = "task.saved"
     id: str
+    parent: str
     name: str
     depth: int
     args: str | None

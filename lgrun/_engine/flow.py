@@ -143,6 +143,7 @@ def task_flow(run: Run, planned: Planned) -> Flow:
         run.emit(
             TaskStarted(
                 id=frame.id,
+                parent=ids.task_id(run.seed, frame.path[:-1]),
                 name=frame.name,
                 depth=len(frame.path),
                 args=summary,

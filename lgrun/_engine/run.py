@@ -244,6 +244,7 @@ class Run:
     ) -> TaskCached:
         return TaskCached(
             id=ids.task_id(self.seed, known.path),
+            parent=parent.id,
             name=name,
             depth=len(known.path),
             args=args,

@@ -1,17 +1,17 @@
 """From what a person typed to the answer a question wants."""
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Sequence
 from typing import Any
 
 from lgrun.cli.diagnostics import Problem
 from lgrun.cli.env import Environment
-from lgrun.cli.inputs import Typed, parse_item, parse_text, parse_value, read_bool
-from lgrun.cli.render.text import brief
-from lgrun.cli.render.thread import Question
+from lgrun.cli.inputs import Typed, parse_item, parse_text, parse_value, read_bool, read_text, strict_json
+from lgrun.cli.question import Question, word_of
+from lgrun.cli.render.text import brief, nearest, one_line
+from lgrun.cli.schema import BadAnswer, check_schema, same
 
-
-class BadAnswer(ValueError):
-    """An answer does not fit its question; says why."""
+__all__ = ["BadAnswer", "choose", "coerce", "read_answers"]
 
 
 def coerce(question: Question, value: Any) -> Any:
@@ -24,88 +24,115 @@ def coerce(question: Question, value: Any) -> Any:
     Raises:
         BadAnswer: it does not fit.
     """
-    answer = _of_kind(question.kind, value)
+    if question.kind == "multi":
+        answer: Any = _several(question.options, value)
+    elif question.options:
+        answer = choose(question.options, value)
+    else:
+        answer = _of_kind(question.kind, value)
     if question.schema is not None:
         check_schema(answer, question.schema)
     return answer
 
 
-def _of_kind(kind: str | None, value: Any) -> Any:
-    if not isinstance(value, str) or kind in (None, "text"):
-        return str(value) if isinstance(value, Typed) else value
-    if kind == "bool":
-        found = read_bool(value)
-        if found is None:
-            raise BadAnswer(f"expected yes or no, got {brief(str(value))}")
-        return found
-    if kind in ("int", "number"):
-        return _number(kind, value)
-    return parse_text(str(value)) if isinstance(value, Typed) else value
+# --- choices
 
 
-def _number(kind: str, text: str) -> int | float:
-    try:
-        return int(text)
-    except ValueError:
-        pass
-    try:
-        if kind == "number":
-            return float(text)
-    except ValueError:
-        pass
-    raise BadAnswer(f"expected {'an integer' if kind == 'int' else 'a number'}, got {brief(str(text))}")
-
-
-# --- JSON Schema, as far as it can be checked without a library: what is unknown here is left to the workflow
-
-_TYPES: dict[str, tuple[type, ...]] = {
-    "string": (str,),
-    "integer": (int,),
-    "number": (int, float),
-    "boolean": (bool,),
-    "null": (type(None),),
-    "object": (dict,),
-    "array": (list,),
-}
-
-
-def check_schema(value: Any, schema: Mapping[str, Any], where: str = "") -> None:
-    """Check a value against the types, choices and required fields of a JSON schema.
+def choose(options: Sequence[Any], value: Any) -> Any:
+    """Return the option that is meant: it itself, its word, or its word in other letters.
 
     Raises:
-        BadAnswer: it does not fit.
+        BadAnswer: none.
     """
-    place = f"{where}: " if where else ""
-    declared = schema.get("type")
-    names = [declared] if isinstance(declared, str) else declared if isinstance(declared, list) else []
-    if names and not any(_is(value, name) for name in names):
-        raise BadAnswer(f"{place}expected {' or '.join(map(str, names))}, got {brief(value)}")
-    choices = schema.get("enum")
-    if isinstance(choices, list) and value not in choices:
-        raise BadAnswer(f"{place}expected one of {', '.join(map(brief, choices))}, got {brief(value)}")
-    if isinstance(value, dict):
-        _check_object(value, schema, where)
-    items = schema.get("items")
-    if isinstance(value, list) and isinstance(items, dict):
-        for n, item in enumerate(value):
-            check_schema(item, items, f"{where}[{n}]")
+    found = [option for option in options if same(option, value)]
+    if found:
+        return found[0]
+    word = word_of(value)
+    words = {word_of(option): option for option in options}
+    if word in words:
+        return words[word]
+    folded = {known.lower(): option for known, option in words.items()}
+    if word.lower() in folded and len(folded) == len(words):
+        return folded[word.lower()]
+    near = nearest(word, words)
+    allowed = ", ".join(one_line(known) for known in words)
+    meant = f"; did you mean {one_line(near)}?" if near else ""
+    raise BadAnswer(f"expected one of {allowed}; got {brief(value)}{meant}")
 
 
-def _check_object(value: dict[str, Any], schema: Mapping[str, Any], where: str) -> None:
-    missing = [key for key in schema.get("required") or () if key not in value]
-    if missing:
-        raise BadAnswer(f"{where + ': ' if where else ''}missing {', '.join(missing)}")
-    fields = schema.get("properties")
-    for key, item in value.items():
-        if isinstance(fields, dict) and isinstance(fields.get(key), dict):
-            check_schema(item, fields[key], f"{where}.{key}" if where else key)
+def _several(options: Sequence[Any] | None, value: Any) -> list[Any]:
+    if isinstance(value, str):
+        value = strict_list(value)
+    if not isinstance(value, list):
+        raise BadAnswer(f"expected a list, got {brief(value)}")
+    chosen = [choose(options, item) for item in value] if options else value
+    return [item for n, item in enumerate(chosen) if not any(same(item, other) for other in chosen[:n])]
 
 
-def _is(value: Any, name: object) -> bool:
-    kinds = _TYPES.get(str(name))
-    if kinds is None:
-        return True
-    return isinstance(value, kinds) and (not isinstance(value, bool) or name == "boolean")
+def strict_list(text: str) -> list[Any]:
+    """Read several values: a JSON list, or words between commas."""
+    if text.lstrip().startswith("["):
+        try:
+            return list(strict_json(text))
+        except (ValueError, RecursionError) as error:
+            raise BadAnswer(f"expected a list, and this is not valid JSON: {error}") from None
+    return [word.strip() for word in text.split(",") if word.strip()]
+
+
+# --- types
+
+
+def _of_kind(kind: str | None, value: Any) -> Any:
+    if kind is None:
+        return str(value) if isinstance(value, Typed) else value
+    if kind in ("text", "editor"):
+        if not isinstance(value, str):
+            raise BadAnswer(f"expected text, got {brief(value)}")
+        return str(value)
+    if kind == "bool":
+        return _bool(value)
+    if kind in ("int", "number"):
+        return _number(kind, value)
+    return _json(value) if isinstance(value, Typed) else value
+
+
+def _bool(value: Any) -> bool:
+    found = value if isinstance(value, bool) else read_bool(value) if isinstance(value, str) else None
+    if found is None:
+        raise BadAnswer(f"expected yes or no, got {brief(value)}")
+    return found
+
+
+def _number(kind: str, value: Any) -> int | float:
+    read = _read_number(value) if isinstance(value, str) else value
+    fits = isinstance(read, int if kind == "int" else (int, float)) and not isinstance(read, bool)
+    if not fits:
+        raise BadAnswer(f"expected {'an integer' if kind == 'int' else 'a number'}, got {brief(value)}")
+    assert isinstance(read, (int, float))
+    return read
+
+
+def _read_number(text: str) -> Any:
+    # More than JSON allows, less than Python does: a sign and leading zeros, no underscores, no nan.
+    text = text.strip()
+    try:
+        if re.fullmatch(r"[+-]?\d{1,4000}", text, re.ASCII):
+            return int(text)
+        if re.fullmatch(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", text, re.ASCII):
+            found = float(text)
+            return found if abs(found) != float("inf") else None
+    except ValueError:
+        pass
+    return None
+
+
+def _json(text: str) -> Any:
+    try:
+        return strict_json(text)
+    except (ValueError, RecursionError):
+        # What begins like JSON is refused with the place that is wrong.
+        parse_text(text)
+        raise BadAnswer(f'expected JSON, like {{"a": 1}} or "text"; got {brief(str(text))}') from None
 
 
 # --- the arguments of `resume`
@@ -121,8 +148,8 @@ def read_answers(
     """
     answers: dict[str, Any] = {}
     if value is not None or text is not None:
-        given = str(text) if text is not None else parse_value(str(value), env)
         question = _the_one(questions)
+        given = str(text) if text is not None else _read_value(env, question, str(value))
         answers[question.interrupt] = _fit(question, given)
     for item in items:
         parsed = parse_item(item, env)
@@ -131,6 +158,16 @@ def read_answers(
             raise Problem("bad-answer", f"q{question.q} is answered twice")
         answers[question.interrupt] = _fit(question, parsed.value)
     return answers
+
+
+def _read_value(env: Environment, question: Question, text: str) -> Any:
+    """Read a VALUE; where a type is declared, plain words are read as that type and not as JSON."""
+    declared = question.kind is not None or bool(question.options)
+    if declared and text == "-":
+        return Typed(read_text("-", env).removesuffix("\n"))
+    if not declared or text.startswith("@") or text.lstrip()[:1] in ("{", "[", '"'):
+        return parse_value(text, env)
+    return Typed(text)
 
 
 def _the_one(questions: Sequence[Question]) -> Question:

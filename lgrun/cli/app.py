@@ -35,8 +35,8 @@ def _root(
     lgrun list                             all threads
     lgrun show review-7k3f                 one of them
 
-    stdout is the answer, stderr is the talk. The options --state-dir, --json, --get, --quiet, --no-input and
-    --verbose of the commands may also be given before the command.
+    stdout is the answer, stderr is the talk. The options --state-dir, --json, --get, --quiet, --no-input,
+    --color and --verbose of the commands may also be given before the command.
     """
     if version:
         from lgrun.cli.main import _print_version
@@ -61,6 +61,7 @@ def run(arguments: list[str], env: Environment | None = None) -> int:
     arguments = shared_first(arguments)
     # Until the options are parsed, this is how errors in them are answered.
     env.flags.json = "--json" in arguments
+    env.flags.color = _color_in(arguments)
     env.flags.verbose = "-v" in arguments or "-vv" in arguments
     try:
         return int(_call(arguments, env) or ExitStatus.DONE)
@@ -72,6 +73,14 @@ def run(arguments: list[str], env: Environment | None = None) -> int:
     except Exception as error:
         problem = _usage_error(error) or explain(error, thread=env.thread)
         return _fail(env, problem) if problem is not None else _bug(env, error)
+
+
+def _color_in(arguments: list[str]) -> str:
+    for word, following in zip(arguments, [*arguments[1:], ""], strict=False):
+        given = following if word == "--color" else word.removeprefix("--color=")
+        if word.startswith("--color") and given in ("always", "never"):
+            return given
+    return "auto"
 
 
 def _call(arguments: list[str], env: Environment) -> Any:

@@ -11,8 +11,8 @@ from typing import Any
 
 from lgrun.cli.env import Environment
 from lgrun.cli.prompt import ask_all
+from lgrun.cli.question import Question
 from lgrun.cli.render.plain import Reporter
-from lgrun.cli.render.thread import Question
 from lgrun.cli.render.values import readable
 
 GRACE = 10.0
@@ -72,7 +72,7 @@ def converse(env: Environment, job: Job, payload: Any, *, asking: bool = True) -
 
     outcome = run(env, job, payload)
     while asking and outcome.status == "waiting" and env.interactive():
-        answers = ask_all(env, outcome.questions)
+        answers = ask_all(env, job.thread, outcome.questions)
         if answers.interrupted:
             outcome.signal = signal.SIGINT
         if answers.given:
@@ -92,13 +92,12 @@ def run(env: Environment, job: Job, payload: Any) -> Outcome:
     """
     from lgrun.errors import ReplayMismatchError, StateError
 
-    reporter = Reporter(env)
     config = {"configurable": {"thread_id": job.thread}}
     by = f"{env.user()}, {job.verb}"
     events = job.workflow.events(payload, config, on_change=job.on_change, by=by, wait=job.wait)
     outcome = Outcome(name=job.workflow.name)
     failures: list[Any] = []
-    with _signals(env, reporter, events.cancel) as caught:
+    with _reporter(env) as reporter, _signals(reporter, events.cancel) as caught:
         try:
             for event in events:
                 if event.type == "task.error":
@@ -110,6 +109,14 @@ def run(env: Environment, job: Job, payload: Any) -> Outcome:
             outcome = Outcome("failed", job.workflow.name, error)
     outcome.signal = caught[0] if caught and outcome.status != "done" else None
     return outcome
+
+
+def _reporter(env: Environment) -> Reporter:
+    if not env.paints():
+        return Reporter(env)
+    from lgrun.cli.render.live import LiveReporter
+
+    return LiveReporter(env)
 
 
 def _outcome(event: Any, name: str, failures: list[Any]) -> Outcome:
@@ -130,7 +137,7 @@ def _asked(event: Any) -> Question:
 
 
 @contextmanager
-def _signals(env: Environment, reporter: Reporter, cancel: Callable[[str], None]) -> Iterator[list[int]]:
+def _signals(reporter: Reporter, cancel: Callable[[str], None]) -> Iterator[list[int]]:
     """Stop the run in good order at the first signal; the second one of a kind kills, as the system does it.
 
     Yields:
@@ -141,7 +148,7 @@ def _signals(env: Environment, reporter: Reporter, cancel: Callable[[str], None]
     def handle(signum: int, _frame: Any) -> None:
         caught.append(signum)
         signal.signal(signum, signal.SIG_DFL)
-        env.say(_stopping(signum, reporter))
+        reporter.say(_stopping(signum, reporter))
         # Elsewhere, because this code may have interrupted the main thread while it holds a lock of the run.
         _thread.start_new_thread(cancel, (signal.Signals(signum).name,))
         if signum != signal.SIGINT:

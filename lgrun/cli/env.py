@@ -16,7 +16,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import NoReturn, TextIO
 
-from lgrun.cli.render.text import printable
+from lgrun.cli.render.text import painted, printable
 
 
 @dataclass(slots=True)
@@ -29,6 +29,7 @@ class Flags:
     quiet: bool = False
     no_input: bool = False
     verbose: int = 0
+    color: str = "auto"
 
 
 def _current_folder() -> Path:
@@ -64,10 +65,13 @@ class Environment:
 
     # --- talk and answer
 
-    def say(self, text: str = "") -> None:
+    def say(self, text: str = "", style: str | None = None) -> None:
         """Write a line for people to stderr. Never fails: that nobody listens stops nothing."""
+        shown = printable(text)
+        if self.colored(self.stderr):
+            shown = painted(shown, style)
         try:
-            _write_all(self.stderr, _encode(printable(text) + "\n"))
+            _write_all(self.stderr, _encode(shown + "\n"))
         except OSError:
             if not self.dies_of_pipe:
                 _talk_to_nobody()
@@ -101,6 +105,39 @@ class Environment:
         """Tell whether a person reads the answer."""
         return os.isatty(self.stdout)
 
+    def colored(self, descriptor: int) -> bool:
+        """Tell whether what goes to a descriptor may have colours: the flag, then the variables, then the terminal."""
+        if self.flags.color != "auto":
+            return self.flags.color == "always"
+        if self.environ.get("NO_COLOR"):
+            return False
+        if truthy(self.environ.get("FORCE_COLOR")) or truthy(self.environ.get("CLICOLOR_FORCE")):
+            return True
+        return os.isatty(descriptor) and not self._dumb()
+
+    def _dumb(self) -> bool:
+        return self.environ.get("TERM", "dumb").lower() in ("", "dumb", "unknown")
+
+    def paints(self) -> bool:
+        """Tell whether stderr is a screen that may be drawn on, and a person looks at it."""
+        return not self.flags.quiet and os.isatty(self.stderr) and not self._dumb() and self.in_front()
+
+    def in_front(self) -> bool:
+        """Tell whether the terminal is ours and not, with a job of a shell in the background, somebody else's."""
+        try:
+            return os.tcgetpgrp(self.stderr) == os.getpgrp()
+        except OSError:
+            # A terminal that is not the one the process belongs to.
+            return True
+
+    def screen(self, descriptor: int | None = None) -> tuple[int, int]:
+        """Return columns and lines of the terminal on stderr, or on another descriptor."""
+        try:
+            size = os.get_terminal_size(self.stderr if descriptor is None else descriptor)
+        except OSError:
+            return self.width(), 24
+        return size.columns or self.width(), size.lines or 24
+
     def width(self) -> int:
         """Return how many columns the terminal on stdout has."""
         given = self.environ.get("COLUMNS", "")
@@ -133,6 +170,15 @@ class Environment:
             self.say()
             return None
         return line.decode(errors="replace").removesuffix("\n")
+
+    def forget_typed(self) -> None:
+        """Throw away what was typed ahead."""
+        import termios
+
+        try:
+            termios.tcflush(self.stdin, termios.TCIFLUSH)
+        except (termios.error, OSError):
+            pass
 
     def read_stdin(self) -> bytes:
         """Read all of standard input. Only called where the user wrote `-`."""

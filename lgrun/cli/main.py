@@ -10,6 +10,11 @@ def main() -> int:
     arguments = sys.argv[1:]
     if arguments == ["--version"]:
         return _print_version()
+    import signal
+
+    # Until a command begins there is nothing to put in order: Ctrl-C ends the process, without a traceback.
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
     from lgrun.cli.app import run
 
     return run(arguments)

@@ -2,6 +2,7 @@
 
 import functools
 import inspect
+import signal
 import typing
 from collections.abc import Callable
 from pathlib import Path
@@ -38,6 +39,10 @@ def _shared(
     ] = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Say only what went wrong; list: ids only.")] = False,
     no_input: Annotated[bool, typer.Option("--no-input", help="Never ask. [env: LGRUN_NO_INPUT]")] = False,
+    color: Annotated[
+        Literal["auto", "always", "never"],
+        typer.Option("--color", help="Colours. [env: NO_COLOR, FORCE_COLOR]", show_default=False),
+    ] = "auto",
     verbose: Annotated[int, typer.Option("--verbose", "-v", count=True, help="Say more.", show_default=False)] = 0,
 ) -> None:
     """Only its signature is used."""
@@ -45,10 +50,12 @@ def _shared(
 
 SHARED = inspect.signature(_shared).parameters
 
-VALUE_FLAGS = frozenset({"-S", "--state-dir", "--get"})
+VALUE_FLAGS = frozenset({"-S", "--state-dir", "--get", "--color"})
 """Shared options that take a value."""
 SWITCHES = frozenset({"--json", "-q", "--quiet", "--no-input", "-v", "--verbose", "-vv"})
 """Shared options that do not."""
+
+_JOINED = ("--state-dir=", "--get=", "--color=")
 
 
 class Interrupted(Exception):
@@ -64,6 +71,8 @@ def with_shared_options(command: Callable[..., ExitStatus]) -> Callable[..., Exi
         env: Environment = ctx.obj
         env.flags = Flags(**{name: given.pop(name) for name in SHARED})
         try:
+            if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:
+                signal.signal(signal.SIGINT, signal.default_int_handler)
             return command(env, **given)
         except KeyboardInterrupt:
             # Typer would make an exit code of it.
@@ -87,7 +96,7 @@ def shared_first(arguments: list[str]) -> list[str]:
     rest = list(arguments)
     while rest and rest[0].startswith("-"):
         head = rest[0]
-        if head in SWITCHES or head.startswith(("--state-dir=", "--get=")) or (head[:2] == "-S" and len(head) > 2):
+        if head in SWITCHES or head.startswith(_JOINED) or (head[:2] == "-S" and len(head) > 2):
             moved.append(rest.pop(0))
         elif head in VALUE_FLAGS and len(rest) > 1:
             moved += rest[:2]

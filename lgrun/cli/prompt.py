@@ -1,68 +1,170 @@
 """Questions, one after another, at a terminal."""
 
 from collections.abc import Iterator, Sequence
+from textwrap import wrap
 from typing import Any, NamedTuple
 
-from lgrun.cli.answers import BadAnswer, coerce
+from lgrun.cli.answers import BadAnswer, choose, coerce, strict_list
 from lgrun.cli.diagnostics import Problem
 from lgrun.cli.env import Environment
 from lgrun.cli.inputs import Typed, parse_text
-from lgrun.cli.render.text import brief, nearest
-from lgrun.cli.render.thread import Question
+from lgrun.cli.question import Question, word_of
+from lgrun.cli.render.context import Line, context_on_screen, fitting, rows_of
+from lgrun.cli.render.text import brief, one_line, printable
+from lgrun.cli.session import command
 
 
 class Answers(NamedTuple):
-    """What was answered, by interrupt id; whether the person left before the last question, and with Ctrl-C."""
+    """What was answered, by interrupt id; whether the person left a question open, and with Ctrl-C."""
 
     given: dict[str, Any]
     left: bool
     interrupted: bool = False
 
 
-def ask_all(env: Environment, questions: Sequence[Question]) -> Answers:
-    """Ask every question. Ctrl-D leaves this one and the following ones open; Ctrl-C leaves all open."""
+class Left(Exception):
+    """The person leaves this question open, and the following ones (Ctrl-D)."""
+
+
+class Skipped(Exception):
+    """The person leaves this question open."""
+
+
+def ask_all(env: Environment, thread: str, questions: Sequence[Question]) -> Answers:
+    """Ask every question. `s` leaves one open, Ctrl-D this one and the following ones, Ctrl-C all."""
     given: dict[str, Any] = {}
-    for question in questions:
+    left = False
+    # What was typed before a question was seen is no answer to it.
+    env.forget_typed()
+    for position, question in enumerate(questions):
+        more = command(env, "show", thread, "--get", f"questions.{position}.value")
         try:
-            found = _ask(env, question)
+            answer = _ask(env, question, more)
         except KeyboardInterrupt:
             env.say()
             return Answers({}, left=True, interrupted=True)
-        if found is None:
+        except Skipped:
+            left = True
+            continue
+        except Left:
             return Answers(given, left=True)
-        (answer,) = found
-        env.say(f"→ q{question.q} = {brief(answer)} ({_type_name(answer)})")
+        env.say(f"→ q{question.q} = {brief(answer, 200)} ({_type_name(answer)})")
         given[question.interrupt] = answer
-    return Answers(given, left=False)
+    return Answers(given, left)
 
 
-def _ask(env: Environment, question: Question) -> tuple[Any] | None:
-    for shown in drawn(question):
-        env.say(shown)
+def _ask(env: Environment, question: Question, more: str) -> Any:
+    for line in drawn(env, question, more):
+        env.say(*line)
+    if is_form(question):
+        from lgrun.cli.form import fill
+
+        return fill(env, question)
+    return ask_until_it_fits(env, question, f"q{question.q}> ")
+
+
+def is_form(question: Question) -> bool:
+    """Tell whether the answer is an object that is asked for field by field."""
+    schema = question.schema
+    return schema is not None and bool(schema.get("properties")) and not question.options and question.default is None
+
+
+def ask_until_it_fits(env: Environment, question: Question, label: str) -> Any:
+    """Read lines until one is an answer.
+
+    Raises:
+        Left, Skipped: the person does not answer.
+    """
     while True:
-        line = env.ask(f"q{question.q}> ")
+        line = env.ask(label)
         if line is None:
-            return None
+            raise Left
+        if line.strip() == "s" and _may_skip(question):
+            raise Skipped
         try:
-            return (read(question, line),)
+            return _answer(env, question, line)
         except BadAnswer as error:
-            env.say(f"  {error}")
+            env.say(f"  {error}", "red")
         except Problem as problem:
-            env.say(f"  {problem.message}")
+            env.say(f"  {problem.message}", "red")
             for context in problem.context:
                 env.say(f"    {context}")
 
 
-def drawn(question: Question) -> Iterator[str]:
-    """Draw a question: its text, what came with it, the choices."""
-    yield f"? {question.text}"
-    for key, item in question.context.items():
-        yield f"  {key}: {item if isinstance(item, str) else brief(item, 500)}"
-    for n, option in enumerate(question.options or (), 1):
-        yield f"  {n}  {_word(option)}"
-    default = _default(question)
-    if default is not None:
-        yield f"  Enter: {_word(default[0])}"
+def _answer(env: Environment, question: Question, line: str) -> Any:
+    if question.kind == "editor" and not line.strip():
+        from lgrun.cli.editor import edit
+
+        return edit(env, question)
+    return read(question, line)
+
+
+def _may_skip(question: Question) -> bool:
+    # Where any text is an answer, so is this one.
+    return question.kind not in ("text", "editor") and "s" not in map(word_of, question.options or ())
+
+
+# --- how a question looks
+
+
+def drawn(env: Environment, question: Question, more: str) -> Iterator[Line]:
+    """Draw a question: what came with it, its text, the choices, how to answer."""
+    columns, rows = env.screen()
+    headline = question.headline or f"{question.task} asks"
+    hint = wrap(f"{hint_of(question)} · {leaving(question)}", max(columns - 2, 10))
+    asked = [*_headline(headline), *_choices(question.options), *(Line(f"  {line}", "dim") for line in hint)]
+    needed = sum(rows_of(line.text, columns) for line in asked) + 2
+    yield from context_on_screen(question.context, max(rows - needed, 6), columns, more)
+    yield from fitting(asked, max(rows - 2, 6), columns, more) if len(asked) > rows else asked
+
+
+def _headline(text: str) -> Iterator[Line]:
+    first, *others = text.rstrip("\n").split("\n")
+    yield Line(f"? {first}")
+    for line in others:
+        yield Line(f"  {line}")
+
+
+def _choices(options: Sequence[Any] | None) -> Iterator[Line]:
+    width = len(str(len(options or ())))
+    for n, option in enumerate(options or (), 1):
+        yield Line(f"  {n:>{width}}  {one_line(word_of(option))}")
+
+
+_HINTS = {
+    "bool": "yes or no",
+    "int": "a whole number",
+    "number": "a number",
+    "text": "any text",
+    "json": "JSON",
+    "editor": "Enter opens an editor",
+    "multi": "several, with commas between",
+    None: 'JSON, or any other text; "…" is always text',
+}
+
+
+def hint_of(question: Question) -> str:
+    """Say what may be typed."""
+    if is_form(question):
+        return "one field after another"
+    words = ["a number or a word" if question.options else _HINTS[question.kind]]
+    if question.kind == "multi" and question.options:
+        words = ["numbers or words, with commas between"]
+    if question.default is not None and question.kind != "editor":
+        words.append(f"Enter: {_shown(question.default[0])}")
+    return " · ".join(words)
+
+
+def leaving(question: Question) -> str:
+    """Say how to leave a question open."""
+    return "s leaves it open" if _may_skip(question) and not is_form(question) else "Ctrl-D leaves it open"
+
+
+def _shown(value: Any) -> str:
+    return brief(value) if isinstance(value, str) and "\n" in value else one_line(word_of(value))
+
+
+# --- what a line means
 
 
 def read(question: Question, line: str) -> Any:
@@ -72,40 +174,41 @@ def read(question: Question, line: str) -> Any:
         BadAnswer: none.
         Problem: it begins like JSON and is not.
     """
-    default = _default(question)
+    if printable(line) != line:
+        raise BadAnswer("there are control characters in it (an arrow key?): type it again")
     if not line.strip():
-        if default is None:
+        if question.default is None:
             raise BadAnswer('type an answer; "" is an empty text, Ctrl-D leaves the question open')
-        return default[0]
+        return question.default[0]
+    if question.kind == "multi":
+        words = [_numbered(question.options, word) for word in strict_list(line)]
+        return coerce(question, words)
     if question.options:
-        return _choice(question.options, line.strip())
-    if question.kind == "text":
-        return line
-    return coerce(question, Typed(line) if question.kind else parse_text(line.strip()))
+        return _choice(question, line.strip())
+    if question.kind in ("text", "editor"):
+        return coerce(question, Typed(line))
+    return coerce(question, Typed(line.strip()) if question.kind else parse_text(line.strip()))
 
 
-def _choice(options: Sequence[Any], line: str) -> Any:
-    words = {_word(option): option for option in options}
-    if line in words:
-        return words[line]
-    folded = {word.lower(): option for word, option in words.items()}
-    if line.lower() in folded and len(folded) == len(words):
-        return folded[line.lower()]
-    if line.isascii() and line.isdigit() and 1 <= int(line) <= len(options):
-        return options[int(line) - 1]
-    near = nearest(line, words)
-    raise BadAnswer(f"type a number or a word of the list{f': did you mean {near}?' if near else ''}")
+def _choice(question: Question, line: str) -> Any:
+    assert question.options
+    try:
+        return coerce(question, _numbered(question.options, line))
+    except BadAnswer as error:
+        meant = str(error).rpartition("; did you mean ")[1:]
+        raise BadAnswer(f"type a number or a word of the list{': ' + meant[1] if meant[0] else ''}") from None
 
 
-def _default(question: Question) -> tuple[Any] | None:
-    for place in (question.value, question.schema):
-        if isinstance(place, dict) and "default" in place:
-            return (place["default"],)
-    return None
-
-
-def _word(option: Any) -> str:
-    return option if isinstance(option, str) else brief(option, 200)
+def _numbered(options: Sequence[Any] | None, word: Any) -> Any:
+    """Return the option a number means, unless it is a word of the list itself."""
+    if not options or not isinstance(word, str):
+        return word
+    try:
+        return choose(options, Typed(word))
+    except BadAnswer:
+        if word.isascii() and word.isdigit() and 1 <= int(word) <= len(options):
+            return options[int(word) - 1]
+        return Typed(word)
 
 
 def _type_name(value: Any) -> str:

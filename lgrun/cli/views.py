@@ -6,8 +6,9 @@ from typing import Any
 from lgrun.checkpoint.base import BaseCheckpointSaver, Encoded, PendingWrite, Saved
 from lgrun.cli.diagnostics import Problem
 from lgrun.cli.env import Environment
+from lgrun.cli.question import Question
 from lgrun.cli.render.json import document_text, pick, result_text
-from lgrun.cli.render.thread import Question, ThreadView, recorded_error
+from lgrun.cli.render.thread import ThreadView, question_lines, recorded_error
 from lgrun.cli.render.values import readable
 from lgrun.cli.session import command, next_commands, open_saver, standing_of
 from lgrun.cli.status import ExitStatus
@@ -95,7 +96,8 @@ def waiting_lines(env: Environment, thread: str, questions: list[Question]) -> I
     """Say what a thread waits for, and what to type."""
     yield f"? {thread} waits for {'an answer' if len(questions) == 1 else f'{len(questions)} answers'}"
     for question in questions:
-        yield f"  {question.line()}"
+        for line in question_lines(question):
+            yield f"  {line}"
     for line in next_commands(env, thread, "waiting", [question.q for question in questions]):
         yield f"  {line}"
 

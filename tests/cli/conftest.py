@@ -45,7 +45,8 @@ class World:
 
     def env(self, extra: Mapping[str, str] = {}) -> dict[str, str]:
         """Return the environment the command runs in."""
-        kept = {key: value for key, value in os.environ.items() if not key.startswith(("LGRUN_", "PYTEST"))}
+        colours = ("NO_COLOR", "FORCE_COLOR", "CLICOLOR_FORCE")
+        kept = {k: v for k, v in os.environ.items() if not k.startswith(("LGRUN_", "PYTEST", *colours))}
         return {**kept, "LGRUN_STATE_DIR": str(self.state), "COLUMNS": "100", **extra}
 
     def __call__(
@@ -65,6 +66,8 @@ class World:
             stdin=subprocess.DEVNULL if input is None else None,
             capture_output=True,
             text=True,
+            # What a workflow prints in a pipe is its own affair.
+            errors="backslashreplace",
             timeout=timeout,
         )
         return Result(tuple(map(str, args)), done.returncode, done.stdout, done.stderr)

@@ -9,11 +9,11 @@ from hypothesis import strategies as st
 from lgrun.cli.env import truthy
 from lgrun.cli.options import shared_first
 from lgrun.cli.render.table import table, tsv
-from lgrun.cli.render.text import brief, dump, duration, one_line, printable, shorten
+from lgrun.cli.render.text import brief, dump, duration, one_line, painted, printable, printed_line, shorten
 
 CONTROLS = (
     {chr(n) for n in (*range(0x20), 0x7F, *range(0x80, 0xA0))}
-    | {chr(n) for n in (*range(0x202A, 0x202F), *range(0x2066, 0x206A), 0x2028, 0x2029)}
+    | {chr(n) for n in (*range(0x2028, 0x202F), *range(0x2066, 0x206A), 0x61C, 0x200E, 0x200F)}
 ) - {"\n", "\t"}
 
 
@@ -33,6 +33,35 @@ def test_printable(text: str) -> None:
 def test_printable_escapes() -> None:
     """An escape names the character."""
     assert printable("\x1b[2J\x9b\u202e\n\t") == "\\x1b[2J\\x9b\\u202e\n\t"
+
+
+@pytest.mark.parametrize(
+    ("text", "style", "shown"),
+    [
+        ("✓ t done", None, "\x1b[32m✓\x1b[0m t done"),
+        ("✓done", None, "✓done"),
+        ("plain ✓", None, "plain ✓"),
+        ("a\n\nb", "red", "\x1b[31ma\x1b[0m\n\n\x1b[31mb\x1b[0m"),
+    ],
+)
+def test_painted(text: str, style: str | None, shown: str) -> None:
+    """A line has a style, or only the symbol it begins with is coloured."""
+    assert painted(text, style) == shown
+
+
+@pytest.mark.parametrize(
+    ("line", "colored", "plain"),
+    [
+        ("10%\r20%\r", "20%", "20%"),
+        ("\x1b[32mok\x1b[0m", "\x1b[32mok\x1b[0m\x1b[0m", "ok"),
+        ("a\x1b[2Jb\x1b[1mc", "a\\x1b[2Jb\x1b[1mc\x1b[0m", "a\\x1b[2Jbc"),
+        ("\x1b]0;title\x07", "\\x1b]0;title\\x07", "\\x1b]0;title\\x07"),
+    ],
+)
+def test_printed_line(line: str, colored: str, plain: str) -> None:
+    """Of what a workflow prints, colours are kept and everything else that controls is made visible."""
+    assert printed_line(line, colored=True) == colored
+    assert printed_line(line, colored=False) == plain
 
 
 @given(st.dictionaries(st.text(), st.text()))

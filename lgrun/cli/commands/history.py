@@ -45,6 +45,6 @@ def _print_rows(env: Environment, rows: "Sequence[Row]") -> None:
 
     if env.stdout_is_tty():
         lines = [(str(row.n), clock(row.at), *cells(row, cut=60)) for row in rows]
-        env.put(table(("#", "TIME", "WHAT", "", "TOOK"), lines, width=env.width()))
+        env.put(table(("#", "TIME", "WHAT", "", "TOOK"), lines, width=env.width(), cut=3))
     else:
         env.put(tsv([(str(row.n), row.at, *cells(row, cut=None)) for row in rows]))

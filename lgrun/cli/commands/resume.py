@@ -11,7 +11,7 @@ from lgrun.cli.status import ExitStatus
 
 if TYPE_CHECKING:
     from lgrun.cli.loading import Loaded
-    from lgrun.cli.render.thread import Question
+    from lgrun.cli.question import Question
     from lgrun.cli.session import Guarded, Standing
 
 
@@ -165,7 +165,7 @@ def _go_on(
     assert store is not None
     left = False
     if standing.status == "waiting" and not answers:
-        answers, left, interrupted = ask_all(env, questions)
+        answers, left, interrupted = ask_all(env, name, questions)
         if not answers:
             outcome = Outcome("waiting", questions=questions, signal=signal.SIGINT if interrupted else None)
             return conclude(env, store, name, outcome, seconds=0.0)

@@ -1,7 +1,7 @@
 """Rows of a thread's timeline as cells of a table."""
 
+from lgrun.cli.question import Question
 from lgrun.cli.render.text import brief, dump, duration, one_line, parse_time, shorten
-from lgrun.cli.render.thread import Question
 from lgrun.cli.render.values import readable
 from lgrun.cli.timeline import Row
 

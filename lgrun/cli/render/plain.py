@@ -2,9 +2,12 @@
 
 from typing import TYPE_CHECKING, Any
 
+from lgrun.cli.diagnostics import headline
 from lgrun.cli.render.text import brief, duration, one_line, shorten
 
 if TYPE_CHECKING:
+    from types import TracebackType
+
     from lgrun.cli.env import Environment
 
 
@@ -18,62 +21,108 @@ class Reporter:
     def __init__(self, env: "Environment") -> None:
         self.env = env
         self._started: dict[str, tuple[str, float]] = {}
+        # Failures that are told with how the run ends, unless it goes on after them.
+        self._held: list[Any] = []
+
+    def __enter__(self) -> "Reporter":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, tb: "TracebackType | None"
+    ) -> None:
+        """Draw what is left to draw."""
 
     def tell(self, event: Any) -> None:
         """Draw one event."""
+        self._keep_time(event)
         draw = getattr(self, "_" + event.type.replace(".", "_"), None)
         if draw is not None:
+            self._release(None)
             draw(event)
+        if event.type == "task.error":
+            self._held.append(event)
+            if self._started:
+                self._release(None)
+        elif event.type == "run.end" and event.ns == ():
+            self._release(event.error)
+
+    def say(self, text: str) -> None:
+        """Draw a line, from a signal handler too."""
+        self.env.say(text)
 
     def running(self) -> str:
         """Say which tasks are running and for how long: `draft (12s so far)`."""
         now = self.env.monotonic()
         # A copy: this is called from a signal handler.
-        return ", ".join(
-            f"{one_line(name)} ({duration(now - since)} so far)" for name, since in list(self._started.values())
-        )
+        tasks = [f"{one_line(name)} ({duration(now - since)} so far)" for name, since in list(self._started.values())]
+        return ", ".join(tasks[:3]) + (f" and {len(tasks) - 3} more" if len(tasks) > 3 else "")
+
+    def _keep_time(self, event: Any) -> None:
+        if event.type == "task.start":
+            self._started[event.id] = (event.name, self.env.monotonic())
+        elif event.type in ("task.end", "task.error", "task.retry"):
+            self._started.pop(event.id, None)
+
+    def _release(self, told: BaseException | None) -> None:
+        """Draw the failures held back, without those that are told elsewhere."""
+        held, self._held = self._held, []
+        for event in held:
+            if event.error is not told:
+                self.env.note(f"✗ {one_line(event.name)} {_error(event.error)}{attempt_of(event)}")
 
     def _task_start(self, event: Any) -> None:
-        self._started[event.id] = (event.name, self.env.monotonic())
         if self.env.flags.verbose:
             args = f" {shorten(one_line(event.args), 100)}" if event.args else ""
             self.env.note(f"  {one_line(event.name)}{args} …")
 
     def _task_end(self, event: Any) -> None:
-        self._started.pop(event.id, None)
-        attempt = f" (attempt {event.attempt})" if event.attempt > 1 else ""
-        self.env.note(f"✓ {one_line(event.name)} {duration(event.ms / 1000)}{attempt}")
+        self.env.note(f"✓ {one_line(event.name)} {duration(event.ms / 1000)}{attempt_of(event)}")
 
     def _task_saved(self, event: Any) -> None:
         self.env.note(f"⟲ {one_line(event.name)} {'saved' if event.replayed else 'cached'}")
 
     def _task_retry(self, event: Any) -> None:
-        self._started.pop(event.id, None)
         self.env.note(f"✗ {one_line(event.name)} {_error(event.error)} (attempt {event.attempt})")
         self.env.note(f"↻ {one_line(event.name)} again in {duration(event.delay)}")
 
-    def _task_error(self, event: Any) -> None:
-        self._started.pop(event.id, None)
-        attempt = f" (attempt {event.attempt})" if event.attempt > 1 else ""
-        self.env.note(f"✗ {one_line(event.name)} {_error(event.error)}{attempt}")
-
     def _custom(self, event: Any) -> None:
-        data = event.data
-        self.env.note(f"· {one_line(data) if isinstance(data, str) else _short(data)}")
+        self.env.note(custom_line(event))
 
     def _warn(self, event: Any) -> None:
-        recorded, now = one_line(event.recorded), one_line(event.now)
-        outcome = "the recorded result is used" if event.used else "it runs"
-        self.env.say(f"! the code changed: recorded {recorded}, now {now} at {one_line(event.where)} ({outcome})")
+        self.env.say(warning_line(event))
+
+
+def custom_line(event: Any) -> str:
+    """Draw what a workflow wrote to its stream."""
+    data = event.data
+    return f"· {one_line(data) if isinstance(data, str) else _short(data)}"
+
+
+def warning_line(event: Any) -> str:
+    """Draw that the code made another call than the one recorded."""
+    recorded, now = one_line(event.recorded), one_line(event.now)
+    outcome = "the recorded result is used" if event.used else "it runs"
+    return f"! the code changed: recorded {recorded}, now {now} at {one_line(event.where)} ({outcome})"
+
+
+def attempt_of(event: Any) -> str:
+    """Say which attempt this was, if not the first."""
+    return f" (attempt {event.attempt})" if event.attempt > 1 else ""
 
 
 def _error(error: BaseException) -> str:
-    text = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
-    return shorten(one_line(text), 200)
+    return shorten(one_line(headline(error)), 200)
 
 
 def _short(data: Any) -> str:
     try:
         return brief(data, 200)
     except (TypeError, ValueError):
-        return shorten(one_line(repr(data)), 200)
+        return shorten(one_line(_repr(data)), 200)
+
+
+def _repr(data: Any) -> str:
+    try:
+        return repr(data)
+    except Exception:
+        return f"({type(data).__name__})"

@@ -5,16 +5,16 @@ from collections.abc import Sequence
 from lgrun.cli.render.text import one_line, shorten
 
 
-def table(header: Sequence[str], rows: Sequence[Sequence[str]], *, width: int) -> str:
-    """Return rows under a header in aligned columns; only the last column is ever cut, to fit `width`."""
+def table(header: Sequence[str], rows: Sequence[Sequence[str]], *, width: int, cut: int = -1) -> str:
+    """Return rows under a header in aligned columns; only column `cut` (the last one) is ever cut, to fit `width`."""
     shown = [[one_line(cell) for cell in row] for row in (header, *rows)]
-    columns = list(zip(*shown, strict=True))
-    widths = [max(map(len, column)) for column in columns[:-1]]
-    left = max(width - sum(widths) - 2 * len(widths), 10)
+    widths = [max(map(len, column)) for column in zip(*shown, strict=True)]
+    others = sum(widths) - widths[cut] + 2 * (len(widths) - 1)
+    widths[cut] = min(widths[cut], max(width - others, 10))
     lines = []
     for row in shown:
-        cells = [f"{cell:<{size}}" for cell, size in zip(row, widths, strict=False)]
-        lines.append("  ".join([*cells, shorten(row[-1], left)]).rstrip())
+        row[cut] = shorten(row[cut], widths[cut])
+        lines.append("  ".join(f"{cell:<{size}}" for cell, size in zip(row, widths, strict=True)).rstrip())
     return "".join(line + "\n" for line in lines)
 
 

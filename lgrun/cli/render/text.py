@@ -6,9 +6,12 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
-# C0 without newline and tab, DEL, C1, the bidirectional controls and the two Unicode line ends: what can move the
-# cursor, recolour, rewrite or reorder a terminal. Lone surrogates cannot be encoded.
-_UNSAFE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\u2028\u2029\ud800-\udfff]")
+# C0 without newline and tab, DEL, C1, the bidirectional controls and marks, what has no width and the two Unicode
+# line ends: what can move the cursor, recolour, rewrite, reorder or hide in a terminal. Lone surrogates cannot be
+# encoded. Joiners stay: scripts and emoji are written with them.
+_UNSAFE = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff]"
+)
 
 
 def printable(text: str) -> str:
@@ -24,6 +27,47 @@ def _escape(match: re.Match[str]) -> str:
 def one_line(text: str) -> str:
     """Return `text` on one line, safe for a terminal."""
     return printable(text.replace("\n", "\\n").replace("\t", "\\t"))
+
+
+_SGR = re.compile("\x1b\\[[0-9;:]*m")
+_COLOURS = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33", "cyan": "36"}
+_SYMBOLS = {
+    "✓": "green",
+    "✗": "red",
+    "!": "yellow",
+    "?": "yellow",
+    "■": "yellow",
+    "↻": "yellow",
+    "⟲": "cyan",
+    "▸": "cyan",
+    "→": "cyan",
+    "·": "dim",
+}
+
+
+def painted(text: str, style: str | None = None) -> str:
+    """Return safe text with colours: all of it in `style`, or only the symbol it begins with."""
+    if style is not None:
+        return "\n".join(f"\x1b[{_COLOURS[style]}m{line}\x1b[0m" if line else "" for line in text.split("\n"))
+    found = _SYMBOLS.get(text[:1])
+    if found is None or text[1:2] not in (" ", ""):
+        return text
+    return f"\x1b[{_COLOURS[found]}m{text[0]}\x1b[0m{text[1:]}"
+
+
+def printed_line(text: str, *, colored: bool) -> str:
+    """Return a line that a workflow printed: colours may stay, what else controls a terminal is made visible.
+
+    A carriage return overwrites, as it does on a terminal.
+    """
+    text = text.removesuffix("\r").rpartition("\r")[2]
+    if "\x1b" not in text:
+        return printable(text)
+    pieces = [printable(piece) for piece in _SGR.split(text)]
+    if not colored:
+        return "".join(pieces)
+    codes = [*_SGR.findall(text), "\x1b[0m" if len(pieces) > 1 else ""]
+    return "".join(piece + code for piece, code in zip(pieces, codes, strict=True))
 
 
 def shorten(text: str, width: int) -> str:

@@ -6,96 +6,12 @@ from datetime import datetime
 from typing import Any
 
 from lgrun.checkpoint.base import Encoded
+from lgrun.cli.question import Question
+from lgrun.cli.render.context import shortened
 from lgrun.cli.render.text import brief, duration, one_line, parse_time, shorten
 from lgrun.cli.render.values import readable
 from lgrun.cli.status import OF_THREAD
 from lgrun.cli.timeline import Row, last_error
-
-_HEADLINES = ("question", "message", "prompt", "title", "description", "text")
-_MENUS = ("options", "choices", "enum")
-
-
-@dataclass(frozen=True, slots=True)
-class Question:
-    """An open question, as it is shown: its number, who asks, what, and what may be answered."""
-
-    q: int
-    interrupt: str
-    task: str
-    value: Any
-    schema: dict[str, Any] | None
-
-    @property
-    def text(self) -> str:
-        """Return what is asked, as text."""
-        if isinstance(self.value, str):
-            return self.value
-        if isinstance(self.value, dict):
-            for key in _HEADLINES:
-                if isinstance(self.value.get(key), str):
-                    return str(self.value[key])
-        return brief(self.value, 200)
-
-    @property
-    def options(self) -> list[Any] | None:
-        """Return the answers to choose from, if there is such a list."""
-        lists = [self.value.get(key) for key in _MENUS] if isinstance(self.value, dict) else []
-        lists.append((self.schema or {}).get("enum"))
-        return next((found for found in lists if isinstance(found, list) and found), None)
-
-    @property
-    def kind(self) -> str | None:
-        """Return the declared type of the answer: bool, int, number, text, json; None if there is none."""
-        declared = (self.schema or {}).get("type")
-        if declared is None and isinstance(self.value, dict):
-            declared = self.value.get("type")
-        return _KINDS.get(declared) if isinstance(declared, str) else None
-
-    @property
-    def context(self) -> dict[str, Any]:
-        """Return what else came with the question."""
-        if not isinstance(self.value, dict):
-            return {}
-        used = {*_MENUS, "default", "type", "schema", "response_schema"}
-        used.add(next((key for key in _HEADLINES if isinstance(self.value.get(key), str)), ""))
-        return {key: item for key, item in self.value.items() if key not in used}
-
-    def document(self) -> dict[str, Any]:
-        """Return it for machine output."""
-        return {
-            "id": f"q{self.q}",
-            "interrupt": self.interrupt,
-            "task": self.task,
-            "text": self.text,
-            "value": self.value,
-            "options": self.options,
-            "schema": self.schema,
-        }
-
-    def line(self) -> str:
-        """Draw it on one line."""
-        options = self.options
-        menu = f"  [{'/'.join(_word(option) for option in options)}]" if options else ""
-        return f"q{self.q}  {shorten(one_line(self.text), 200)}{menu}"
-
-
-_KINDS = {
-    "boolean": "bool",
-    "bool": "bool",
-    "integer": "int",
-    "int": "int",
-    "number": "number",
-    "float": "number",
-    "string": "text",
-    "text": "text",
-    "object": "json",
-    "array": "json",
-    "json": "json",
-}
-
-
-def _word(option: Any) -> str:
-    return one_line(option) if isinstance(option, str) else brief(option)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -208,13 +124,19 @@ def page(view: ThreadView, now: datetime) -> Iterator[str]:
     if given is not None:
         yield f"  input   {brief(readable(given), 100)}"
     yield from _section("tasks", [task_line(row) for row in view.tasks()])
-    yield from _section("questions", [question.line() for question in view.questions])
+    yield from _section("questions", [line for question in view.questions for line in question_lines(question)])
     if view.error is not None:
         yield from _section("error", _error_lines(view.error))
     if view.value is not None:
         yield from _section("result", [brief(readable(view.value), 200)])
     for line in view.next:
         yield f"  next:  {line}"
+
+
+def question_lines(question: Question) -> Iterator[str]:
+    """Draw a question where nobody can answer it: on one line, and below it, shortened, what came with it."""
+    yield question.line()
+    yield from shortened(question.context)
 
 
 def _error_lines(error: dict[str, Any]) -> list[str]:

@@ -1,0 +1,130 @@
+"""An open question: what is asked, what came with it, and what may be answered."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from lgrun.cli.render.text import brief, dump, one_line, shorten
+
+_HEADLINES = ("question", "message", "prompt", "title", "description", "text")
+_MENUS = ("options", "choices", "enum")
+_SCHEMAS = ("response_schema", "schema")
+_KINDS = {
+    "boolean": "bool",
+    "bool": "bool",
+    "integer": "int",
+    "int": "int",
+    "number": "number",
+    "float": "number",
+    "string": "text",
+    "text": "text",
+    "object": "json",
+    "array": "json",
+    "json": "json",
+    "multi": "multi",
+    "editor": "editor",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """An open question, as it is shown: its number, who asks, what, and what may be answered.
+
+    Args:
+        q: its number in the thread.
+        interrupt: its id.
+        task: who asks.
+        value: what was handed to `interrupt()`, as plain JSON.
+        declared: the JSON schema that was handed over beside it.
+    """
+
+    q: int
+    interrupt: str
+    task: str
+    value: Any
+    declared: dict[str, Any] | None
+
+    @property
+    def headline(self) -> str | None:
+        """Return the text that asks; None if there is only data."""
+        if isinstance(self.value, str):
+            return self.value
+        key = self._headline_key()
+        return None if key is None else str(self.value[key])
+
+    @property
+    def text(self) -> str:
+        """Return what is asked, as text."""
+        found = self.headline
+        return brief(self.value, 200) if found is None else found
+
+    def _headline_key(self) -> str | None:
+        if not isinstance(self.value, dict):
+            return None
+        return next((key for key in _HEADLINES if isinstance(self.value.get(key), str)), None)
+
+    @property
+    def schema(self) -> dict[str, Any] | None:
+        """Return the JSON schema of the answer: the one handed over, or the one in the value."""
+        inside = [self.value.get(key) for key in _SCHEMAS] if isinstance(self.value, dict) else []
+        return next((found for found in (self.declared, *inside) if isinstance(found, dict)), None)
+
+    @property
+    def options(self) -> list[Any] | None:
+        """Return the answers to choose from, if there is such a list."""
+        lists = [self.value.get(key) for key in _MENUS] if isinstance(self.value, dict) else []
+        lists.append((self.schema or {}).get("enum"))
+        return next((found for found in lists if isinstance(found, list) and found), None)
+
+    @property
+    def kind(self) -> str | None:
+        """Return the declared type of the answer: bool, int, number, text, json, multi, editor; or None."""
+        inside = self.value.get("type") if isinstance(self.value, dict) else None
+        for declared in (inside, (self.schema or {}).get("type")):
+            if isinstance(declared, str) and declared in _KINDS:
+                return _KINDS[declared]
+        return None
+
+    @property
+    def default(self) -> tuple[Any] | None:
+        """Return the answer that Enter gives, if there is one."""
+        for place in (self.value, self.schema):
+            if isinstance(place, dict) and "default" in place:
+                return (place["default"],)
+        return None
+
+    @property
+    def context(self) -> dict[str, Any]:
+        """Return what else came with the question."""
+        if not isinstance(self.value, dict):
+            long = self.headline is None and len(dump(self.value)) > 200
+            return {"value": self.value} if long else {}
+        used = {*_MENUS, "default", "response_schema", self._headline_key()}
+        # These two are ordinary words: they are instructions to us only if they look like it.
+        if isinstance(self.value.get("schema"), dict):
+            used.add("schema")
+        if self.value.get("type") in _KINDS:
+            used.add("type")
+        return {key: item for key, item in self.value.items() if key not in used}
+
+    def document(self) -> dict[str, Any]:
+        """Return it for machine output."""
+        return {
+            "id": f"q{self.q}",
+            "interrupt": self.interrupt,
+            "task": self.task,
+            "text": self.text,
+            "value": self.value,
+            "options": self.options,
+            "schema": self.schema,
+        }
+
+    def line(self) -> str:
+        """Draw it on one line."""
+        options = self.options
+        menu = f"  [{'/'.join(one_line(word_of(option)) for option in options)}]" if options else ""
+        return f"q{self.q}  {shorten(one_line(self.text), 200)}{menu}"
+
+
+def word_of(option: Any) -> str:
+    """Return what is typed to choose an option."""
+    return option if isinstance(option, str) else dump(option, ascii_only=False)

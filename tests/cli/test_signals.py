@@ -1,0 +1,108 @@
+"""Signals and broken pipes at random moments, and Ctrl-C under the live view."""
+
+import re
+import time
+
+import pytest
+
+from .conftest import World
+from .screen import screen
+from .sources import HEAD, SLOW
+from .stress import KINDS, trial
+
+PARALLEL = (
+    HEAD
+    + """
+import os, time
+
+@task
+def short(i):
+    open(f"ran-{i}", "x").close()
+    while not os.path.exists("go"):
+        time.sleep(0.01)
+    return i
+
+@entrypoint()
+def wf(n: int):
+    done = [call.result() for call in [short(i) for i in range(n)]]
+    return done + [short(n).result()]
+"""
+)
+
+
+@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("kind", KINDS)
+def test_random_moment(lgrun: World, kind: str, seed: int) -> None:
+    """Stopped at any moment: what was acknowledged is kept and does not run again; the thread goes on to its end."""
+    found = trial(lgrun, kind, seed)
+
+    assert found.good, found
+
+
+def test_interrupt_under_the_view(lgrun: World) -> None:
+    """The first Ctrl-C says at once what is waited for; that is finished and kept, nothing more starts."""
+    lgrun.write("wf.py", PARALLEL)
+
+    with screen(lgrun, "invoke", "wf.py", "2", "-t", "t") as shown:
+        shown.until(lambda s: s.text().count("● short") == 2)
+        shown.child.sendintr()
+        shown.until("stopping after short (")
+        assert "Ctrl-C again to stop now" in re.sub("\n", "", shown.text())
+        lgrun.write("go", "")
+        assert shown.end() == -2
+
+    assert not (lgrun.folder / "ran-2").exists()
+    assert "■ t stopped" in shown.text()
+    assert "2 finished tasks are kept.  continue:  lgrun resume t" in shown.text()
+    assert lgrun("resume", "t").json == [0, 1, 2]
+
+
+def test_second_interrupt_under_the_view(lgrun: World) -> None:
+    """The second Ctrl-C leaves within half a second, with the cursor shown and on a line of its own."""
+    lgrun.write("wf.py", PARALLEL)
+
+    with screen(lgrun, "invoke", "wf.py", "2", "-t", "t") as shown:
+        shown.until(lambda s: s.text().count("● short") == 2)
+        shown.child.sendintr()
+        shown.until("stopping after short")
+        shown.until(lambda s: s.text().count("● short") == 2)
+        began = time.monotonic()
+        shown.child.sendintr()
+        while shown.read():
+            pass
+        took = time.monotonic() - began
+        assert shown.end() == -2
+
+    assert took < 0.5
+    assert shown.raw.rindex("\x1b[?25h") > shown.raw.rindex("\x1b[?25l")
+    # The terminal itself echoes the key.
+    assert shown.raw.removesuffix("^C").endswith("\n")
+    assert lgrun("show", "t", "--get", "status").stdout == "crashed\n"
+
+
+def test_terminal_goes_away(lgrun: World) -> None:
+    """When the terminal is closed under the view, the running task is kept and the thread can be taken up."""
+    lgrun.write("slow.py", SLOW)
+
+    with screen(lgrun, "invoke", "slow.py", "0.5", "-t", "t") as shown:
+        shown.until("● nap")
+        shown.child.ptyproc.fileobj.close()
+        shown.child.ptyproc.wait()
+
+    assert lgrun("show", "t", "--get", "status").stdout == "stopped\n"
+    assert lgrun("show", "t", "--get", "tasks.0.status").stdout == "done\n"
+    assert lgrun("resume", "t").stdout == '"after"\n'
+
+
+def test_many_running_tasks_are_not_all_named(lgrun: World) -> None:
+    """With many tasks running, the message names three and counts the others."""
+    lgrun.write("wf.py", PARALLEL)
+
+    with screen(lgrun, "invoke", "wf.py", "6", "-t", "t", columns=200) as shown:
+        shown.until(lambda s: s.text().count("● short") == 6)
+        shown.child.sendintr()
+        shown.until(
+            lambda s: bool(re.search(r"stopping after (short \([^)]*\), ){2}short \([^)]*\) and 3 more…", s.text()))
+        )
+        lgrun.write("go", "")
+        assert shown.end() == -2
