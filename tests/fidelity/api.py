@@ -35,8 +35,19 @@ class Api:
 
     @staticmethod
     def run(work: Coroutine[Any, Any, Any]) -> Any:
-        """Run a coroutine on an event loop of its own."""
-        return asyncio.run(work)
+        """Run a coroutine on an event loop of its own.
+
+        A future that LangGraph leaves behind is reported whenever the garbage collector finds it, and writing that
+        report parses source code: if that happens while another test parses some, CPython 3.11 gives up on both.
+        """
+        with asyncio.Runner(loop_factory=_quiet_loop) as runner:
+            return runner.run(work)
+
+
+def _quiet_loop() -> asyncio.AbstractEventLoop:
+    loop = asyncio.new_event_loop()
+    loop.set_exception_handler(lambda *_: None)
+    return loop
 
 
 def _load(package: str, new_saver: Callable[[], Any] | None) -> Api:

@@ -1,6 +1,5 @@
 """Runs a generated program to its end, and tells what was seen on the way."""
 
-import asyncio
 from collections.abc import Iterator
 from typing import Any
 
@@ -77,7 +76,7 @@ def _round(tree: Tree, flow: Any, given: Any) -> tuple[list[Any], BaseException 
 
     try:
         if tree.is_async:
-            asyncio.run(run())
+            Api.run(run())
         else:
             for chunk in flow.stream(given, CONFIG, stream_mode=modes):
                 chunks.append(chunk)
