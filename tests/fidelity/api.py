@@ -9,6 +9,23 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+_LAZY = {
+    "StateGraph": "graph",
+    "START": "graph",
+    "END": "graph",
+    "MessagesState": "graph",
+    "add_messages": "graph.message",
+    "Send": "types",
+    "Overwrite": "types",
+    "CachePolicy": "types",
+    "InMemoryCache": "cache.memory",
+    "InMemoryStore": "store.memory",
+    "RunControl": "runtime",
+    "Runtime": "runtime",
+    "NodeError": "errors",
+}
+"""Where a name of a package is that not every program needs."""
+
 THREAD = {"configurable": {"thread_id": "t"}}
 """The thread that most programs run on."""
 
@@ -28,6 +45,13 @@ class Api:
     GraphInterrupt: Any
     get_stream_writer: Any
     get_config: Any
+
+    def __getattr__(self, name: str) -> Any:
+        if name not in _LAZY:
+            raise AttributeError(name)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return getattr(importlib.import_module(f"{self.package}.{_LAZY[name]}"), name)
 
     def now(self, **options: Any) -> Any:
         """Return a retry policy that does not wait."""

@@ -84,7 +84,9 @@ class Normaliser:
     def _error(self, error: BaseException, text: bool) -> dict[str, Any]:
         plain: dict[str, Any] = {"(error)": type(error).__name__}
         if text:
-            plain |= {"text": self._text(str(error)), "notes": [self(n) for n in getattr(error, "__notes__", [])]}
+            # LangGraph ends some texts with the address of a page about them.
+            words = str(error).partition("\nFor troubleshooting, visit: ")[0]
+            plain |= {"text": self._text(words), "notes": [self(n) for n in getattr(error, "__notes__", [])]}
         return plain
 
 

@@ -10,13 +10,15 @@ from tests.fidelity.plain import Failed, lines
 Program: TypeAlias = Callable[[Api], Any]
 
 PROGRAMS: dict[str, Program] = {}
-"""Every program by its name, `area.program`."""
+"""Every program by its name, `area.program`; those of graphs are `graphs.area.program`."""
+
+_PREFIXES = {"tests.fidelity.programs": "", "tests.fidelity.graphs.programs": "graphs."}
 
 
 def program(function: Program) -> Program:
     """List a program."""
-    area = function.__module__.rpartition(".")[2]
-    name = f"{area}.{function.__name__}"
+    package, _, area = function.__module__.rpartition(".")
+    name = f"{_PREFIXES[package]}{area}.{function.__name__}"
     assert name not in PROGRAMS, name
     PROGRAMS[name] = function
     return function

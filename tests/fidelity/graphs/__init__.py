@@ -1,0 +1,1 @@
+"""Do graphs do the same under LangGraph and under lgrun?"""

@@ -1,0 +1,1 @@
+"""The programs that make graphs, by area."""
