@@ -281,3 +281,63 @@ def a_breakpoint_without_a_saver(api: Api) -> Iterator[Any]:
     """It stops, and that is all."""
     flow = line(api, says("a"), says("b"), interrupt_before=["b"])
     yield flow.invoke({"n": 1}), list(flow.stream({"n": 1}))
+
+
+@program
+def in_a_branch(api: Api) -> Iterator[Any]:
+    """The way on is asked for."""
+    ran: list[str] = []
+
+    def a(state: Log) -> Any:
+        ran.append("a")
+        return {"log": ["a"]}
+
+    builder = wired(built(api, a, says("b"), says("c")), "^>a")
+    builder.add_conditional_edges("a", lambda state: api.interrupt("b or c?"))
+    flow = builder.compile(checkpointer=api.new_saver())
+    yield parts(flow, {"n": 1})
+    yield parts(flow, api.Command(resume="c")), ran
+
+
+@program
+def with_a_retry_policy(api: Api) -> Iterator[Any]:
+    """A question is no failure; a failure after the answer is tried again with the same answer."""
+    ran: list[str] = []
+
+    def ask(state: Log) -> Any:
+        ran.append("ask")
+        answer = api.interrupt("?")
+        if len(ran) < 4:
+            raise ValueError
+        return {"log": [answer]}
+
+    flow = wired(built(api, ask, retry_policy=api.now(max_attempts=5)), "^>ask").compile(checkpointer=api.new_saver())
+    yield flow.invoke({"n": 1}, THREAD), list(ran)
+    yield flow.invoke(api.Command(resume="yes"), THREAD), ran
+
+
+@program
+def then_a_command(api: Api) -> Iterator[Any]:
+    """The answer says where to go; one of the ways leads back to the question."""
+
+    def review(state: Log) -> Any:
+        answer = api.interrupt({"draft": state["n"]})
+        return api.Command(update={"log": [answer]}, goto="write" if answer == "again" else "publish")
+
+    def write(state: Log) -> Any:
+        return {"n": state["n"] + 1}
+
+    builder = built(api, write, review, says("publish"))
+    flow = wired(builder, "^>write", "write>review").compile(checkpointer=api.new_saver())
+    yield flow.invoke({"n": 0}, THREAD)
+    for answer in ("again", "again", "good"):
+        yield list(flow.stream(api.Command(resume=answer), THREAD, stream_mode=["updates", "values"]))
+    yield short(flow)
+
+
+@program
+def answers_by_wrong_ids(api: Api) -> Iterator[Any]:
+    """A dictionary that is no id map is an answer."""
+    flow = line(api, asks(api, "ask", "?"), checkpointer=api.new_saver())
+    flow.invoke({"n": 1}, THREAD)
+    yield flow.invoke(api.Command(resume={"a": 1}), THREAD)

@@ -1,7 +1,9 @@
 """Which node runs next: edges, joins, branches, deferred nodes, loops."""
 
+import functools
 from collections.abc import Iterator
-from typing import Any, Literal
+from dataclasses import dataclass
+from typing import Any, Literal, TypedDict
 
 from tests.fidelity.api import THREAD, Api
 from tests.fidelity.graphs.making import Log, brief, built, line, parts, says, short, wired
@@ -260,3 +262,49 @@ def history_of_a_diamond(api: Api) -> Iterator[Any]:
     flow = wired(builder, "^>a", "a>b", "a>c", "b+c>d").compile(checkpointer=api.new_saver())
     flow.invoke({"n": 1}, THREAD)
     yield brief(flow)
+
+
+@program
+def what_a_branch_reads(api: Api) -> Iterator[Any]:
+    """Its annotation says which keys, and as what."""
+
+    class Number(TypedDict):
+        n: int
+
+    @dataclass
+    class Whole:
+        n: int
+        log: list
+
+    def number(state: Number) -> Any:
+        seen.append(sorted(state))
+        return "b"
+
+    def whole(state: Whole) -> Any:
+        seen.append((type(state).__name__, state.n, state.log))
+        return api.END
+
+    seen: list[Any] = []
+    builder = wired(built(api, says("a"), says("b")), "^>a")
+    number.__annotations__["state"], whole.__annotations__["state"] = Number, Whole
+    flow = builder.add_conditional_edges("a", number).add_conditional_edges("b", whole).compile()
+    yield flow.invoke({"n": 1}), seen
+
+
+@program
+def callables_as_branches(api: Api) -> Iterator[Any]:
+    """A partial, an instance, a method."""
+
+    class Way:
+        def __call__(self, state: Log) -> str:
+            return "b"
+
+        def method(self, state: Log) -> str:
+            return "b"
+
+    def given(state: Log, to: str) -> str:
+        return to
+
+    for path in (functools.partial(given, to="b"), Way(), Way().method):
+        builder = wired(built(api, says("a"), says("b")), "^>a").add_conditional_edges("a", path)
+        yield builder.compile().invoke({"n": 1}), len(builder.branches["a"])

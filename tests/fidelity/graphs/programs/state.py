@@ -317,3 +317,58 @@ def deleting_a_thread(api: Api) -> Iterator[Any]:
     flow.invoke({"n": 1}, THREAD)
     flow.checkpointer.delete_thread("t")
     yield flow.get_state(THREAD).values, whole(flow), flow.invoke({"n": 2}, THREAD)
+
+
+@program
+def going_back_to_sends(api: Api) -> Iterator[Any]:
+    """Tasks that were sent are sent again."""
+    ran: list[int] = []
+
+    def work(state: Any) -> Any:
+        ran.append(state["n"])
+        return {"log": [state["n"]]}
+
+    builder = wired(built(api, says("plan"), work, says("end")), "^>plan", "work>end")
+    builder.add_conditional_edges("plan", lambda state: [api.Send("work", {"n": n}) for n in range(2)])
+    flow = builder.compile(checkpointer=api.new_saver())
+    flow.invoke({"n": 9}, THREAD)
+    old = next(s for s in whole(flow) if s.next == ("work", "work"))
+    yield flow.invoke(None, at(old)), Bag(ran), short(flow)
+    yield [(t.path, t.result) for t in flow.get_state(old.config).tasks]
+
+
+@program
+def going_back_into_a_loop(api: Api) -> Iterator[Any]:
+    """Only the later turns run again."""
+    ran: list[int] = []
+
+    def turn(state: Log) -> Any:
+        ran.append(state["n"])
+        return {"n": state["n"] + 1, "log": [state["n"]]}
+
+    builder = wired(built(api, turn), "^>turn")
+    builder.add_conditional_edges("turn", lambda state: "turn" if state["n"] < 4 else api.END)
+    flow = builder.compile(checkpointer=api.new_saver())
+    flow.invoke({"n": 0}, THREAD)
+    old = next(s for s in whole(flow) if s.values.get("n") == 2)
+    yield flow.invoke(None, at(old)), ran
+    yield flow.invoke({"n": 3}, at(old)), ran, short(flow)
+
+
+@program
+def joins_over_a_pause(api: Api) -> Iterator[Any]:
+    """What has arrived at a join is kept while another node waits, fails, or the state is changed by hand."""
+    fails = [ValueError("once")]
+
+    def bad(state: Log) -> Any:
+        if fails:
+            raise fails.pop()
+        return {"log": ["bad"]}
+
+    builder = built(api, says("a"), says("b"), asks(api), bad, says("end"))
+    wired(builder, "^>a", "^>b", "b>ask", "ask>bad", "a+bad>end")
+    flow = builder.compile(checkpointer=api.new_saver())
+    flow.invoke({"n": 1}, THREAD)
+    flow.update_state(THREAD, {"log": ["hand"]}, as_node="b")
+    yield flow.get_state(THREAD).next, flow.invoke(None, THREAD)
+    yield parts(flow, api.Command(resume="yes")), flow.invoke(None, THREAD), short(flow)

@@ -325,3 +325,57 @@ def inner_graphs_by_name(api: Api) -> Iterator[Any]:
     flow = outer(api, inner)
     yield [name for name, _ in flow.get_subgraphs()], [graph is inner for _, graph in flow.get_subgraphs()]
     yield Bag([name for name, _ in outer(api, outer(api, inner)).get_subgraphs(recurse=True)])
+
+
+@program
+def a_command_to_the_parent_through_reducers(api: Api) -> Iterator[Any]:
+    """Several inner nodes leave at once; the outer reducer takes both updates."""
+
+    def leave(name: str) -> Any:
+        def node(state: Any) -> Any:
+            return api.Command(graph=api.Command.PARENT, goto="Z", update={"log": [name]})
+
+        node.__name__ = name
+        return node
+
+    for inner in (line(api, says("x"), leave("one")), line(api, leave("two"))):
+        builder = built(api, says("Z")).add_node("inner", inner)
+        flow = wired(builder, "^>inner").compile(checkpointer=api.new_saver())
+        yield list(flow.stream({"n": 1}, THREAD)), flow.get_state(THREAD).values, short(flow)
+
+
+@program
+def a_question_then_to_the_parent(api: Api) -> Iterator[Any]:
+    """An inner node asks, then goes on in the outer graph."""
+
+    def leave(state: Any) -> Any:
+        return api.Command(graph=api.Command.PARENT, goto="Z", update={"text": api.interrupt("where?")})
+
+    builder = built(api, adds("A"), adds("Z"), state=Shared).add_node("inner", line(api, leave, state=Shared))
+    flow = wired(builder, "^>A", "A>inner").compile(checkpointer=api.new_saver())
+    yield flow.invoke({"text": "", "n": 1}, THREAD)
+    yield list(flow.stream(api.Command(resume="there "), THREAD)), flow.get_state(THREAD).values
+
+
+@program
+def inner_graphs_in_a_loop(api: Api) -> Iterator[Any]:
+    """Each turn is a fresh run of the inner graph, with a question of its own."""
+    builder = built(api, adds("Z"), state=Shared).add_node("inner", line(api, *asking(api), state=Shared))
+    wired(builder, "^>inner").add_conditional_edges("inner", lambda state: "Z" if len(state["text"]) > 5 else "inner")
+    flow = builder.compile(checkpointer=api.new_saver())
+    yield flow.invoke({"text": "", "n": 1}, THREAD)
+    for answer in ("1", "22", "333"):
+        yield list(flow.stream(api.Command(resume=answer), THREAD, subgraphs=True)), flow.get_state(THREAD).values
+    yield short(flow)
+
+
+@program
+def going_back_before_an_inner_graph(api: Api) -> Iterator[Any]:
+    """It runs again from its beginning."""
+    ran: list[str] = []
+    flow = outer(api, line(api, *asking(api, ran), state=Shared), checkpointer=api.new_saver())
+    flow.invoke({"text": "", "n": 1}, THREAD)
+    yield flow.invoke(api.Command(resume="first"), THREAD)
+    old = next(s for s in flow.get_state_history(THREAD) if s.next == ("A",))
+    yield flow.invoke(None, old.config)["__interrupt__"][0].value
+    yield flow.invoke(api.Command(resume="second"), THREAD), ran, short(flow)
