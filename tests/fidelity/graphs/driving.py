@@ -1,13 +1,14 @@
 """Runs a generated graph to its end, and tells what was seen on the way."""
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from typing import Any
 
 from tests.fidelity.api import THREAD, Api
 from tests.fidelity.driving import MOST_ROUNDS, answer
+from tests.fidelity.graphs.making import at
 from tests.fidelity.graphs.rendering import Boom, Workflow
 from tests.fidelity.graphs.shapes import Shape
-from tests.fidelity.plain import Bag, lines
+from tests.fidelity.plain import Bag, attempt, lines
 
 CONFIG = {**THREAD, "max_concurrency": 16, "recursion_limit": 30}
 MODES = ["updates", "values", "custom"]
@@ -15,7 +16,7 @@ LOST = ("InvalidUpdateError", "GraphRecursionError")
 """Errors after which going on leads to the same error, or to no end."""
 
 
-def observations(shape: Shape, api: Api, settle: float = 0.02) -> list[str]:
+def observations(shape: Shape, api: Api, settle: float = 0.04) -> list[str]:
     """Return all that is compared of a graph, as lines."""
     workflow = Workflow(shape, api, settle)
     return lines(_observe(shape, workflow, api))
@@ -23,30 +24,63 @@ def observations(shape: Shape, api: Api, settle: float = 0.02) -> list[str]:
 
 def _observe(shape: Shape, workflow: Workflow, api: Api) -> Iterator[Any]:
     flow = workflow.flow
+    edit = shape.edit
     for given in ({"log": ["in"]}, {"log": ["again"]}) if shape.twice else ({"log": ["in"]},):
-        for _ in range(MOST_ROUNDS):
-            chunks, error = _round(shape, flow, given)
-            yield {"chunks": _by_step(chunks), "error": error}
-            if type(error).__name__ in LOST:
-                break
-            state = flow.get_state(THREAD)
-            yield {"values": state.values, "next": state.next}
-            if error is not None:
-                yield [task.name for task in state.tasks if task.error == repr(error)]
-                given = None
-                continue
-            yield [(task.name, task.path, task.interrupts, task.result) for task in state.tasks]
-            if not state.next:
-                break
-            answers = {question.id: answer(question.value) for question in state.interrupts}
-            given = api.Command(resume=answers) if answers else None
-        else:
-            yield "it never ends"
-        if type(error).__name__ in LOST:
+        lost = yield from _run(shape, flow, given, api, CONFIG, edit)
+        if lost:
             break
-    for entry in flow.get_state_history(THREAD):
-        yield entry.values, entry.next, entry.metadata, [(t.name, t.path, t.result) for t in entry.tasks]
+        edit = ""
+    entries = list(flow.get_state_history(THREAD))
+    yield [_entry(entry) for entry in entries]
+    if shape.back and not lost:
+        old = entries[shape.back % len(entries)]
+        config = {**CONFIG, "configurable": at(old)["configurable"]}
+        yield from _run(shape, flow, None, api, config, "")
+        yield [_entry(entry) for entry in flow.get_state_history(THREAD)]
     yield dict(workflow.ran)
+
+
+def _entry(entry: Any) -> Any:
+    return entry.values, entry.next, entry.metadata, [(task.name, task.path, task.result) for task in entry.tasks]
+
+
+def _run(shape: Shape, flow: Any, given: Any, api: Api, config: Any, edit: str) -> Generator[Any, None, bool]:
+    """Run to the end; return true if there is none."""
+    for _ in range(MOST_ROUNDS):
+        chunks, error = _round(shape, flow, given, config)
+        config = CONFIG
+        steps = _by_step(chunks)
+        if _doomed(steps) and type(error).__name__ not in LOST:
+            # The finished nodes of a step that stands wrote one key: LangGraph cannot show its state.
+            yield {"chunks": steps[:-1]}
+            return True
+        yield {"chunks": steps, "error": error}
+        if type(error).__name__ in LOST:
+            return True
+        state = flow.get_state(THREAD)
+        yield {"values": state.values, "next": state.next}
+        if error is not None:
+            yield [task.name for task in state.tasks if task.error == repr(error)]
+            given = None
+            continue
+        yield [(task.name, task.path, task.interrupts, task.result) for task in state.tasks]
+        if not state.next:
+            return False
+        if edit:
+            yield from _edited(flow, edit, state.next[0])
+            edit, given = "", None
+            continue
+        answers = {question.id: answer(question.value) for question in state.interrupts}
+        given = api.Command(resume=answers) if answers else None
+    yield "it never ends"
+    return True
+
+
+def _edited(flow: Any, edit: str, following: str) -> Iterator[Any]:
+    options = {"as_node": following} if edit == "next" else {}
+    yield attempt(flow.update_state, THREAD, {"log": ["by hand"]}, text=False, **options)
+    state = flow.get_state(THREAD)
+    yield state.values, state.next, state.interrupts
 
 
 def _by_step(chunks: list[Any]) -> list[Any]:
@@ -62,23 +96,31 @@ def _by_step(chunks: list[Any]) -> list[Any]:
     return [Bag(step) if isinstance(step, list) else step for step in steps if step != []]
 
 
+def _doomed(steps: list[Any]) -> bool:
+    last = steps[-1].items if steps and isinstance(steps[-1], Bag) else []
+    updates = [update for mode, data in last if mode == "updates" for update in data.values()]
+    return sum(isinstance(update, dict) and "last" in update for update in updates) > 1
+
+
 def _forged(mode: str, data: Any) -> bool:
     """Tell LangGraph's update of a node that got an answer and then failed; no generated node returns None."""
     return mode == "updates" and list(data.values()) == [None]
 
 
-def _round(shape: Shape, flow: Any, given: Any) -> tuple[list[Any], BaseException | None]:
+def _round(shape: Shape, flow: Any, given: Any, config: Any) -> tuple[list[Any], BaseException | None]:
     chunks: list[Any] = []
 
+    options = {"stream_mode": MODES, "durability": shape.durability}
+
     async def run() -> None:
-        async for chunk in flow.astream(given, CONFIG, stream_mode=MODES):
+        async for chunk in flow.astream(given, config, **options):
             chunks.append(chunk)
 
     try:
         if shape.is_async:
             Api.run(run())
         else:
-            for chunk in flow.stream(given, CONFIG, stream_mode=MODES):
+            for chunk in flow.stream(given, config, **options):
                 chunks.append(chunk)
     except Exception as error:
         if not isinstance(error, Boom) and type(error).__name__ not in LOST:

@@ -98,7 +98,7 @@ class Workflow:
             case Branch(options, mapped):
                 self._branch(builder, name, options, mapped)
             case Spread(target, count, by_command=False):
-                builder.add_conditional_edges(name, lambda state: self._sends(node, "", target, count))
+                builder.add_conditional_edges(name, lambda state: self._sends(node, _own(node, state), target, count))
             case Back(target):
                 way = NAMES[target]
                 builder.add_conditional_edges(name, lambda state: way if state["turns"] < MOST_TURNS else self._api.END)
@@ -131,7 +131,7 @@ class Workflow:
             self.ran[f"{name}.second"] += 1
             label = state.get("sent", "")
             answers = [self._api.interrupt(f"{name}{label} inner {n}") for n in range(node.inner or 0)]
-            return {"found": [*state["found"], f"{name}.second", *answers]}
+            return {"found": [*state["found"], f"{name}.second", *answers, label]}
 
         builder = self._api.StateGraph(Inner, input_schema=Given, output_schema=Found)
         builder.add_node("first", first).add_node("second", second).add_edge(self._api.START, "first")
@@ -200,6 +200,13 @@ class Workflow:
             case Spread(target, count, by_command=True):
                 return self._api.Command(update=update, goto=self._sends(node, label, target, count))
         return update
+
+
+def _own(node: Node, state: Any) -> str:
+    """Return how the task was sent that a branch leaves; its own update is the last one that the branch sees."""
+    if node.inner is not None:
+        return state["found"][-1] if state["found"] else ""
+    return state["log"][-1][1] if isinstance(state["log"][-1], list) else ""
 
 
 def _targets(node: Node) -> set[int]:

@@ -73,7 +73,11 @@ class Node:
 
 @dataclass(frozen=True)
 class Shape:
-    """A whole graph: its nodes, where it begins, joins, breakpoints; async or not, run once or twice."""
+    """A whole graph, and how it is run.
+
+    `before`, `after`: breakpoints; `edit`: the state is changed by hand when it first waits, as the node that ran last
+    or as the one that comes next; `back`: when all is done, the run is taken up at a checkpoint so many steps ago.
+    """
 
     nodes: tuple[Node, ...]
     starts: tuple[int, ...]
@@ -82,6 +86,9 @@ class Shape:
     after: tuple[int, ...]
     is_async: bool
     twice: bool
+    edit: str
+    back: int
+    durability: str
 
     @property
     def routes(self) -> bool:
@@ -155,12 +162,15 @@ def shapes(draw: st.DrawFn) -> Shape:
         nodes[place] = dataclasses.replace(nodes[place], plain=nodes[place].inner is None)
     return Shape(
         nodes=tuple(_sparing(nodes)),
-        starts=draw(st.lists(st.integers(0, 1), min_size=1, max_size=2, unique=True).map(tuple)),
+        starts=draw(st.sampled_from([(0, 1), (1, 0), (0, 2), (0,)])),
         joins=tuple(draw(st.lists(_joins(count), max_size=1))),
         before=draw(marks),
         after=draw(marks),
         is_async=draw(st.booleans()),
         twice=draw(st.booleans()),
+        edit=draw(st.sampled_from(["", "", "", "last", "next"])),
+        back=draw(st.sampled_from([0, 0, 0, 1, 2, 3, 5])),
+        durability=draw(st.sampled_from(["async", "async", "sync", "exit"])),
     )
 
 
@@ -172,6 +182,11 @@ def _joins(draw: st.DrawFn, count: int) -> tuple[tuple[int, ...], int]:
 
 
 def _sparing(nodes: list[Node]) -> list[Node]:
-    """Let at most two nodes send, so that no step has more tasks than LangGraph has threads for their tasks."""
+    """Let at most two nodes send, and at most two fail.
+
+    So no step has more tasks than LangGraph has threads for their tasks, and nodes need not wait long for their turn.
+    """
     senders = [node.id for node in nodes if isinstance(node.way, Spread)][2:]
-    return [dataclasses.replace(node, way=Edges()) if node.id in senders else node for node in nodes]
+    nodes = [dataclasses.replace(node, way=Edges()) if node.id in senders else node for node in nodes]
+    failing = [node.id for node in nodes if node.failures][2:]
+    return [dataclasses.replace(node, failures=0) if node.id in failing else node for node in nodes]

@@ -102,7 +102,7 @@ def a_failure_and_siblings(api: Api) -> Iterator[Any]:
     flow = wired(builder, "^>bad", "^>slow", "^>quick").compile(checkpointer=api.new_saver())
     yield api.run(chunks(flow, {"n": 1})), sorted(ran)
     state = flow.get_state(THREAD)
-    yield state.next, state.values, [(t.name, t.error, t.result) for t in state.tasks]
+    yield state.next, state.values, [(t.name, t.result) for t in state.tasks]
     ran.clear()
     yield Bag(api.run(chunks(flow, None))), sorted(ran), flow.get_state(THREAD).values
 

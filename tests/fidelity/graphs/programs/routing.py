@@ -210,7 +210,7 @@ def loops(api: Api) -> Iterator[Any]:
 
 @program
 def recursion_limits(api: Api) -> Iterator[Any]:
-    """So many steps; the state is kept and the run can go on."""
+    """So many steps; the state is kept."""
 
     def count(state: Log) -> Any:
         return {"n": state["n"] + 1}
@@ -221,8 +221,16 @@ def recursion_limits(api: Api) -> Iterator[Any]:
         config = {"configurable": {"thread_id": f"t{limit}"}, "recursion_limit": limit}
         yield parts(flow, {"n": 0}, config)
         yield flow.get_state(config).next, short(flow, config)
-        yield parts(flow, None, config), flow.get_state(config).values
     yield attempt(flow.invoke, {"n": 0}, {**THREAD, "recursion_limit": 0}, text=False)
+
+
+@program
+def going_on_after_the_limit(api: Api) -> Iterator[Any]:
+    """The run can be taken up, and comes to its end."""
+    builder = wired(built(api, *[says(name) for name in "abcd"]), "^>a", "a>b", "b>c", "c>d")
+    flow = builder.compile(checkpointer=api.new_saver())
+    yield parts(flow, {"n": 0}, {**THREAD, "recursion_limit": 2}), flow.get_state(THREAD).next
+    yield parts(flow, None, {**THREAD, "recursion_limit": 9})
 
 
 @program
