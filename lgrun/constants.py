@@ -15,4 +15,7 @@ TAG_NOSTREAM = "nostream"
 INTERRUPT = "__interrupt__"
 """Key under which a run reports the questions it waits for."""
 
+PREVIOUS = "__previous__"
+"""Name of the value that the next run of a functional workflow gets."""
+
 __all__ = ["END", "START", "TAG_HIDDEN", "TAG_NOSTREAM"]

@@ -2,6 +2,7 @@
 
     BaseException
      ├─ GraphInterrupt                      a question is open; carries the run out of the workflow's code
+     ├─ ParentCommand                       carries a Command to the graph around
      └─ Exception
          ├─ EmptyInputError                 nothing to run: no input and nothing to resume
          ├─ InvalidUpdateError              a state update that no node of the workflow could have made
@@ -25,9 +26,9 @@ The names in the first group mean what they mean in LangGraph. `GraphInterrupt` 
 """
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import Any, Literal, NamedTuple
 
-from lgrun.types import Interrupt
+from lgrun.types import Command, Interrupt
 
 __all__ = [
     "DamagedStateError",
@@ -39,8 +40,10 @@ __all__ = [
     "LgrunError",
     "NewerFormatError",
     "NodeCancelledError",
+    "NodeError",
     "NodeTimeoutError",
     "NotSerializableError",
+    "ParentCommand",
     "ReplayMismatchError",
     "StateError",
     "StateIOError",
@@ -60,6 +63,30 @@ class GraphInterrupt(BaseException):
     def __init__(self, interrupts: Sequence[Interrupt] = ()) -> None:
         super().__init__(tuple(interrupts))
         self.interrupts = tuple(interrupts)
+
+
+class ParentCommand(BaseException):  # the documented name
+    """Carries a Command with `graph=Command.PARENT` to the graph around the one whose node returned it.
+
+    Args:
+        command: the command.
+    """
+
+    def __init__(self, command: Command[Any]) -> None:
+        super().__init__(command)
+        self.command = command
+
+
+class NodeError(NamedTuple):
+    """What the error handler of a node is told, if it has a parameter annotated with this class.
+
+    Args:
+        node: the node's name.
+        error: what it raised.
+    """
+
+    node: str
+    error: Exception
 
 
 class EmptyInputError(Exception):

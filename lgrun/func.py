@@ -2,18 +2,17 @@
 
 import functools
 import inspect
-import re
 from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import Future
-from datetime import timedelta
 from typing import Any, Generic, ParamSpec, TypeAlias, TypeVar, cast, overload
 
 from lgrun._engine.context import require_frame
 from lgrun._engine.model import Function
 from lgrun._engine.program import Final, FunctionProgram
 from lgrun._engine.retry import as_policies
+from lgrun._signature import Timeout, injected, is_async, name_of, timeout_of
 from lgrun.checkpoint.base import BaseCheckpointSaver
-from lgrun.types import RetryPolicy, TimeoutPolicy
+from lgrun.types import RetryPolicy
 from lgrun.workflow import Workflow
 
 __all__ = ["entrypoint", "task"]
@@ -22,11 +21,7 @@ P = ParamSpec("P")
 R = TypeVar("R")
 S = TypeVar("S")
 
-Timeout: TypeAlias = float | timedelta | TimeoutPolicy | None
-
-_UNTYPED = inspect.Parameter.empty
 _POSITIONS = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
-_BY_NAME = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
 
 
 class TaskFunction(Generic[P, R]):
@@ -86,12 +81,12 @@ def task(
     def decorate(call: Callable[..., Any]) -> TaskFunction[..., Any]:
         return TaskFunction(
             Function(
-                name=name or _name(call),
+                name=name or name_of(call),
                 call=call,
-                is_async=_is_async(call),
-                inject=_injected(call, skip=0),
+                is_async=is_async(call),
+                inject=injected(call, skip=0),
                 retry=as_policies(retry_policy),
-                timeout=_timeout(timeout, call, f"Task {name or _name(call)!r}"),
+                timeout=timeout_of(timeout, call, f"Task {name or name_of(call)!r}"),
             )
         )
 
@@ -138,12 +133,12 @@ class entrypoint:  # the documented name
         if first is None or first.kind not in _POSITIONS:
             raise ValueError("Entrypoint function must have at least one parameter: the workflow's input")
         function = Function(
-            name=_name(func),
+            name=name_of(func),
             call=func,
-            is_async=_is_async(func),
-            inject=_injected(func, skip=1),
+            is_async=is_async(func),
+            inject=injected(func, skip=1),
             retry=self._retry,
-            timeout=_timeout(self._timeout, func, f"Node {_name(func)!r}"),
+            timeout=timeout_of(self._timeout, func, f"Node {name_of(func)!r}"),
         )
         return Workflow(
             FunctionProgram(function.name, function),
@@ -152,60 +147,3 @@ class entrypoint:  # the documented name
             is_async=function.is_async,
             source=func,
         )
-
-
-def _name(call: Callable[..., Any]) -> str:
-    while isinstance(call, functools.partial):
-        call = call.func
-    return getattr(call, "__name__", None) or type(call).__name__
-
-
-def _is_async(call: Callable[..., Any]) -> bool:
-    while isinstance(call, functools.partial):
-        call = call.func
-    return inspect.iscoroutinefunction(call) or inspect.iscoroutinefunction(getattr(call, "__call__", None))  # noqa: B004
-
-
-def _timeout(timeout: Timeout, call: Callable[..., Any], what: str) -> TimeoutPolicy | None:
-    if timeout is None:
-        return None
-    if not _is_async(call):
-        raise ValueError(
-            "Node timeouts are only supported for async nodes, because sync code cannot be stopped from outside. "
-            f"{what} is sync."
-        )
-    return timeout if isinstance(timeout, TimeoutPolicy) else TimeoutPolicy(run_timeout=timeout)
-
-
-def _injected(call: Callable[..., Any], skip: int) -> frozenset[str]:
-    """Return the parameters that the engine fills in: by name, checked by annotation, as LangGraph does."""
-    try:
-        parameters = list(inspect.signature(call).parameters.values())[skip:]
-    except (TypeError, ValueError):
-        return frozenset()
-    return frozenset(p.name for p in parameters if p.kind in _BY_NAME and _asks(p))
-
-
-def _asks(parameter: inspect.Parameter) -> bool:
-    if parameter.name == "previous":
-        return True
-    allowed = {
-        "config": ("RunnableConfig", "Optional[RunnableConfig]", "RunnableConfig | None"),
-        "writer": ("StreamWriter",),
-        "store": ("BaseStore", "Optional[BaseStore]", "BaseStore | None"),
-    }.get(parameter.name)
-    if allowed is None:
-        return False
-    return parameter.annotation is _UNTYPED or _spelled(parameter.annotation) in allowed
-
-
-def _spelled(annotation: Any) -> str:
-    """Write an annotation without its modules, the way it stands in the source."""
-    from lgrun.types import StreamWriter
-
-    if annotation is StreamWriter:
-        return "StreamWriter"
-    if isinstance(annotation, type):
-        return annotation.__name__
-    text = annotation if isinstance(annotation, str) else str(annotation)
-    return re.sub(r"[\w.]+\.(?=\w)", "", text)

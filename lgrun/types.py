@@ -5,7 +5,7 @@ Names and fields are those of LangGraph 1.2, so that programs written for it run
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, NamedTuple, TypeAlias, TypeVar
 
 from lgrun._engine.context import require_frame
 
@@ -17,8 +17,10 @@ __all__ = [
     "Durability",
     "GraphOutput",
     "Interrupt",
+    "Overwrite",
     "PregelTask",
     "RetryPolicy",
+    "Send",
     "StateSnapshot",
     "StateUpdate",
     "StreamMode",
@@ -54,21 +56,30 @@ class Interrupt:
     response_schema: dict[str, Any] | None = None
 
 
+N = TypeVar("N", bound=str)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Command:
+class Command(Generic[N]):
     """An instruction given to a run in place of an input.
 
     Args:
         resume: the answer to the one open question, or `{interrupt id: answer}` for any number of them.
-        update: state to write (graphs).
-        goto: where to continue (graphs).
-        graph: which graph is meant; None is the current one.
+        update: what to write to a graph's state: a dict, pairs, or an instance of its schema.
+        goto: where a graph goes on, beside its edges: the name of a node, a Send, or several of both.
+        graph: which graph is meant: None for this one, `Command.PARENT` for the one around it.
     """
+
+    PARENT: ClassVar[Literal["__parent__"]] = "__parent__"
 
     graph: str | None = None
     update: Any = None
     resume: Any = None
     goto: Any = ()
+
+    def __repr__(self) -> str:
+        given = [(name, getattr(self, name)) for name in ("graph", "update", "resume", "goto")]
+        return f"Command({', '.join(f'{name}={value!r}' for name, value in given if value)})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +93,31 @@ class GraphOutput:
 
     value: Any
     interrupts: tuple[Interrupt, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    """Run a node with an input of its own, beside whatever else runs in the next step.
+
+    Args:
+        node: its name.
+        arg: what it is given instead of the graph's state.
+    """
+
+    node: str
+    arg: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Overwrite:
+    """A value that replaces what a key holds, past its reducer.
+
+    Args:
+        value: what the key holds then.
+    """
+
+    value: Any
+    type: Literal["__overwrite__"] = "__overwrite__"
 
 
 class StateUpdate(NamedTuple):

@@ -10,18 +10,18 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Any, Self, TypeAlias, Unpack
 
-from lgrun._engine import snapshot
 from lgrun._engine.context import current
 from lgrun._engine.events import Event, Namespace, RunEnded
 from lgrun._engine.frame import Frame
 from lgrun._engine.lifecycle import run_flow, update_flow
-from lgrun._engine.program import Output, Program
+from lgrun._engine.model import Function
+from lgrun._engine.program import Program
 from lgrun._engine.request import Config, Request, RunOptions, merged, outcome
 from lgrun._engine.run import OnChange, Run, World
+from lgrun._engine.snapshot import Reader
 from lgrun._engine.stream import EventStream
 from lgrun._engine.sync import SyncDriver
 from lgrun.checkpoint.base import BaseCheckpointSaver
-from lgrun.errors import InvalidUpdateError
 from lgrun.types import RetryPolicy, StateSnapshot, StateUpdate, StreamMode
 
 __all__ = ["Config", "EventStream", "RunOptions", "Workflow"]
@@ -59,11 +59,8 @@ class Workflow:
         is_async: bool,
         source: Callable[..., Any],
     ) -> None:
-        if checkpointer is not None and not isinstance(checkpointer, BaseCheckpointSaver):
-            raise TypeError(
-                "Invalid checkpointer provided. Expected an instance of `BaseCheckpointSaver`, such as InMemorySaver() "
-                f"or FileSaver(); got {type(checkpointer).__name__}"
-            )
+        if checkpointer is not None:
+            check_saver(checkpointer)
         self.name = program.name
         self.checkpointer = checkpointer
         self.config: dict[str, Any] = {}
@@ -75,9 +72,14 @@ class Workflow:
         self._program = program
         self._retry = retry
         self._is_async = is_async
+        self._called = Function(name=self.name, call=source, is_async=is_async)
 
     def __repr__(self) -> str:
         return f"<workflow {self.name!r}>"
+
+    def get_name(self) -> str:
+        """Return the workflow's name."""
+        return self.name
 
     def with_config(self, config: Config | None = None, **values: Any) -> Self:
         """Return the same workflow with a configuration of its own, over which that of each call is laid.
@@ -246,7 +248,8 @@ class Workflow:
     def _request(self, config: Config | None, options: RunOptions, default: StreamMode, outer: Frame | None) -> Request:
         root = () if outer is None else outer.open_ns()
         whole = merged(self.config, config)
-        return Request(self.name, whole, options, default=default, root=root, now=_now)
+        channels = self._program.channel_names
+        return Request(whole, options, default=default, channels=channels, root=root, now=_now)
 
     def _run(
         self, request: Request, emit: Callable[[Event], None] | None, *, is_async: bool = False, **settings: Any
@@ -269,20 +272,14 @@ class Workflow:
     def _nested(self, outer: Frame, ns: Namespace, listener: Listener | None, input: Any) -> Any:
         self._check_sync()
         with outer.run.listen(ns, listener):
-            return outer.driver.for_sync().nested(outer, ns, self._function(), self._program, input)
+            return outer.driver.for_sync().nested(outer, ns, self._called, self._program, input)
 
     async def _anested(self, outer: Frame, ns: Namespace, listener: Listener | None, input: Any) -> Any:
         with outer.run.listen(ns, listener):
-            return await outer.driver.for_async().nested(outer, ns, self._function(), self._program, input)
+            return await outer.driver.for_async().nested(outer, ns, self._called, self._program, input)
 
     def _nests(self) -> bool:
-        """Tell whether the function's code names another workflow, as a global or from around it."""
-        known = inspect.getclosurevars(inspect.unwrap(self.source))
-        return any(isinstance(value, Workflow) for value in [*known.globals.values(), *known.nonlocals.values()])
-
-    def _function(self) -> Any:
-        (call,) = self._program.next_calls(self._program.begin(None, None))
-        return call.function
+        return bool(workflows_in(self.source))
 
     # --- looking and writing by hand ---
 
@@ -296,9 +293,7 @@ class Workflow:
         Raises:
             ValueError: the workflow has no checkpointer, or `config` names no thread.
         """
-        saver = self._saver()
-        state = snapshot.state(saver, merged(self.config, config), self._nests())
-        return snapshot.with_nested(state, saver) if subgraphs else state
+        return self._reader().state(merged(self.config, config), subgraphs=subgraphs)
 
     def get_state_history(
         self,
@@ -319,15 +314,15 @@ class Workflow:
         Raises:
             ValueError: the workflow has no checkpointer, or `config` names no thread.
         """
-        yield from snapshot.history(self._saver(), merged(self.config, config), filter, before, limit, self._nests())
+        yield from self._reader().history(merged(self.config, config), filter, before, limit)
 
     def update_state(self, config: Config, values: Any, as_node: str | None = None) -> dict[str, Any]:
-        """Write a result by hand, as if the workflow had returned it; a paused run is thereby finished.
+        """Write a result by hand, as if a step had returned it; a paused functional workflow is thereby finished.
 
         Args:
             config: names the thread, and the checkpoint to go on from if it is not the latest.
             values: the result; `entrypoint.final` gives one value to show and another one for the next run.
-            as_node: the workflow's name, or None.
+            as_node: the step; by default the workflow itself, or the node of the graph that ran last.
 
         Returns:
             The configuration that names the new checkpoint.
@@ -336,31 +331,29 @@ class Workflow:
             InvalidUpdateError: the workflow has no step `as_node`.
             ValueError: the workflow has no checkpointer, or `config` names no thread.
         """
-        saver = self._saver()
-        self._check_node(as_node)
-        request = self._request(config, {}, "values", None)
-        run = Run(self._program, saver, request.settings(saved=True, retry=(), nests=self._nests), _world())
-        state = self._program.apply(self._program.begin(None, None), [values])
-        output: Output = self._program.output(state)
-        new = SyncDriver(run).drive(update_flow(run, output))
-        return {"configurable": {"thread_id": run.settings.thread, "checkpoint_ns": "", "checkpoint_id": new}}
+        return self.bulk_update_state(config, [[StateUpdate(values, as_node)]])
 
     def bulk_update_state(self, config: Config, supersteps: Sequence[Sequence[StateUpdate]]) -> dict[str, Any]:
         """Write several results by hand, one checkpoint for each of `supersteps`; see `update_state`.
 
         Raises:
             ValueError: there is nothing to write.
-            InvalidUpdateError: a superstep has more than one update; a functional workflow has one step.
+            InvalidUpdateError: a superstep has more than one update for a functional workflow, which has one step.
         """
         if not supersteps or not all(supersteps):
             raise ValueError("No updates provided: every superstep needs one")
-        for updates in supersteps:
-            if len(updates) > 1:
-                raise InvalidUpdateError(f"{self.name!r} has one step, so a superstep takes one update")
-            self._check_node(StateUpdate(*updates[0]).as_node)
+        saver = self._saver()
+        steps = [[StateUpdate(*update) for update in updates] for updates in supersteps]
+        for updates in steps:
+            # All are checked before the first is written.
+            self._program.check(updates)
         written: dict[str, Any] = dict(config)
-        for (update,) in supersteps:
-            written = self.update_state(written, *StateUpdate(*update)[:2])
+        for updates in steps:
+            request = self._request(written, {}, "values", None)
+            run = Run(self._program, saver, request.settings(saved=True, retry=(), nests=self._nests), _world())
+            new = SyncDriver(run).drive(update_flow(run, updates))
+            place = {"thread_id": run.settings.thread, "checkpoint_ns": "", "checkpoint_id": new}
+            written = {"configurable": place}
         return written
 
     async def aget_state(self, config: Config, *, subgraphs: bool = False) -> StateSnapshot:
@@ -380,14 +373,35 @@ class Workflow:
         """Write several results by hand; see `bulk_update_state`."""
         return await _in_thread(self.bulk_update_state, config, supersteps)  # type: ignore[no-any-return]
 
-    def _check_node(self, name: str | None) -> None:
-        if name not in (None, self.name):
-            raise InvalidUpdateError(f"Node {name} does not exist; {self.name!r} has one step, itself")
+    def _reader(self) -> Reader:
+        return Reader(self._saver(), self._program, self._nests(), self._find)
+
+    def _find(self, name: str) -> Program | None:
+        """Return the program of a workflow that the function's code names."""
+        return next((other._program for other in workflows_in(self.source) if other.name == name), None)
 
     def _saver(self) -> BaseCheckpointSaver:
         if self.checkpointer is None:
             raise ValueError(f"No checkpointer set: {self.name!r} saves nothing")
         return self.checkpointer
+
+
+def check_saver(checkpointer: Any) -> None:
+    """Refuse what is no saver."""
+    if not isinstance(checkpointer, BaseCheckpointSaver):
+        raise TypeError(
+            "Invalid checkpointer provided. Expected an instance of `BaseCheckpointSaver`, such as InMemorySaver() "
+            f"or FileSaver(); got {type(checkpointer).__name__}"
+        )
+
+
+def workflows_in(function: Callable[..., Any]) -> list[Workflow]:
+    """Return the workflows that a function's code names, as globals or from around it."""
+    plain = inspect.unwrap(function)
+    if not inspect.isfunction(plain) and not inspect.ismethod(plain):
+        return []
+    known = inspect.getclosurevars(plain)
+    return [value for value in [*known.globals.values(), *known.nonlocals.values()] if isinstance(value, Workflow)]
 
 
 async def _in_thread(function: Callable[..., Any], *arguments: Any, **options: Any) -> Any:

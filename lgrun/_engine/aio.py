@@ -7,7 +7,7 @@ from typing import Any, Literal, TypeVar, cast
 
 from lgrun._engine.context import current
 from lgrun._engine.events import Event, RunEnded
-from lgrun._engine.flow import nested_flow, task_flow
+from lgrun._engine.flow import task_flow
 from lgrun._engine.frame import Frame
 from lgrun._engine.future import WORKERS, TaskFuture
 from lgrun._engine.lifecycle import run_flow
@@ -23,14 +23,16 @@ from lgrun._engine.model import (
     RunCancelled,
     Settle,
     Sleep,
+    Together,
     below,
 )
+from lgrun._engine.nested import nested_flow
 from lgrun._engine.program import Program
 from lgrun._engine.run import Known, Planned, Run
 from lgrun._engine.strands import Lineage, strand_number
 from lgrun._engine.sync import SyncDriver, strand
 from lgrun.checkpoint.base import Path
-from lgrun.errors import NodeCancelledError, NodeTimeoutError
+from lgrun.errors import GraphInterrupt, NodeCancelledError, NodeTimeoutError
 from lgrun.types import TimeoutPolicy
 
 T = TypeVar("T")
@@ -79,6 +81,8 @@ class AsyncDriver:
                 return await self._hop(step.action)
             case Sleep():
                 await asyncio.sleep(step.seconds)
+            case Together():
+                return await self._together(step)
             case Settle():
                 await self._settle(step)
         return None
@@ -171,6 +175,20 @@ class AsyncDriver:
             return Raised(RunCancelled("cancelled"))
         outcome: Outcome = work.result()
         return outcome
+
+    async def _together(self, step: Together) -> list[Outcome]:
+        """Step through several flows at the same time; when one fails, the others are stopped."""
+        places = asyncio.Semaphore(self.run.settings.max_concurrency or len(step.flows))
+        calls = [asyncio.Task(_in_turn(places, self.drive(flow)), loop=self.loop) for flow in step.flows]
+        for call, path in zip(calls, step.paths, strict=True):
+            self._list(call, path)
+        left: set[asyncio.Task[Any]] = set(calls)
+        while left:
+            done, left = await asyncio.wait(left, return_when=asyncio.FIRST_COMPLETED)
+            if any(_failed(call) for call in done):
+                for call in left:
+                    call.cancel()
+        return [Raised(RunCancelled("cancelled")) if call.cancelled() else call.result() for call in calls]
 
     async def _settle(self, step: Settle) -> None:
         cancelled: asyncio.CancelledError | None = None
@@ -325,6 +343,11 @@ async def _in_turn(places: asyncio.Semaphore, work: Coroutine[Any, Any, Any]) ->
             return await work
     finally:
         work.close()
+
+
+def _failed(call: "asyncio.Task[Any]") -> bool:
+    outcome = None if call.cancelled() else call.result()
+    return isinstance(outcome, Raised) and not isinstance(outcome.error, GraphInterrupt)
 
 
 async def _known(value: Any) -> Any:

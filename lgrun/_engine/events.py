@@ -4,12 +4,16 @@ Every event has a `type`, the name under which machine output shows it. `ns` is 
 comes from, outermost first; () is the run itself.
 """
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, TypeAlias
 
 from lgrun.types import Interrupt
 
 Namespace: TypeAlias = tuple[str, ...]
+
+Outputs: TypeAlias = str | Sequence[str]
+"""Which of a workflow's channels streams show: one, or several as a dict."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,24 +123,42 @@ class CustomData:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NodeStarted:
-    """A workflow's own step begins: the entrypoint of a functional workflow."""
+    """A workflow's own step begins: the entrypoint of a functional workflow, a node of a graph after `step` others."""
 
     type: ClassVar[str] = "node.start"
     id: str
     name: str
     input: Any
+    triggers: tuple[str, ...] = ("__start__",)
+    step: int | None = None
     ns: Namespace = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NodeFinished:
-    """A workflow's own step returned `update`; `saved` is what the next run gets as `previous`."""
+    """A workflow's own step returned, and wrote these values to these channels."""
 
     type: ClassVar[str] = "node.end"
     id: str
     name: str
-    update: Any
-    saved: Any
+    writes: Sequence[Sequence[Any]]
+    outputs: Outputs
+    ms: float | None = None
+    ns: Namespace = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NodeCached:
+    """A workflow's own step was not run: what it wrote is known from an earlier attempt at this step, or cached."""
+
+    type: ClassVar[str] = "node.saved"
+    id: str
+    name: str
+    input: Any
+    triggers: tuple[str, ...]
+    writes: Sequence[Sequence[Any]]
+    outputs: Outputs
+    step: int | None = None
     ns: Namespace = ()
 
 
@@ -144,14 +166,15 @@ class NodeFinished:
 class NodeInterrupted:
     """A workflow's own step stopped with questions: those that its caller is told of. None: it was told to stop.
 
-    `held` is the thread's value, which the run has not changed.
+    `held` are the workflow's channels as they were before the step.
     """
 
     type: ClassVar[str] = "node.interrupt"
     id: str
     name: str
     surfaced: tuple[Interrupt, ...]
-    held: Any = None
+    held: Mapping[str, Any]
+    outputs: Outputs
     ns: Namespace = ()
 
 
@@ -168,11 +191,15 @@ class NodeFailed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ValuesChanged:
-    """The thread's value, at the start of a continued run and at the end; `saved` as in NodeFinished."""
+    """The workflow's channels, at the start of a continued run and after each step that changed them.
+
+    `changed` are those that were written, None for all.
+    """
 
     type: ClassVar[str] = "values"
-    values: Any
-    saved: Any = None
+    channels: Mapping[str, Any]
+    outputs: Outputs
+    changed: frozenset[str] | None = None
     ns: Namespace = ()
 
 
@@ -186,7 +213,7 @@ class CheckpointReached:
         parent: id of the one it follows, or None.
         map: ids of the checkpoints of the runs around it, by their namespaces; for nested runs only.
         metadata: source, step and the user's own.
-        values: the thread's value there.
+        channels: the workflow's channels there.
         next: what runs next.
         tasks: what is known of `next`, as stream mode `checkpoints` shows it.
     """
@@ -197,7 +224,8 @@ class CheckpointReached:
     parent: str | None
     map: dict[str, str] | None
     metadata: dict[str, Any]
-    values: Any
+    channels: Mapping[str, Any]
+    outputs: Outputs
     next: tuple[str, ...]
     tasks: tuple[dict[str, Any], ...]
     ns: Namespace = ()
@@ -252,6 +280,7 @@ Event: TypeAlias = (
     | CustomData
     | NodeStarted
     | NodeFinished
+    | NodeCached
     | NodeInterrupted
     | NodeFailed
     | ValuesChanged

@@ -5,21 +5,14 @@ drivers in `sync` and `aio` do as they are told and decide nothing.
 """
 
 from collections.abc import Callable, Generator, Sequence
-from typing import Any, Literal, TypeAlias
+from typing import Any, TypeAlias
 
 from lgrun._engine import ids
 from lgrun._engine.events import (
-    CheckpointReached,
-    Namespace,
-    NodeFailed,
-    NodeFinished,
-    NodeInterrupted,
-    NodeStarted,
     TaskFailed,
     TaskFinished,
     TaskRetrying,
     TaskStarted,
-    ValuesChanged,
 )
 from lgrun._engine.frame import Frame
 from lgrun._engine.model import (
@@ -27,7 +20,6 @@ from lgrun._engine.model import (
     Flush,
     Function,
     Instruction,
-    NodeCall,
     Outcome,
     Raised,
     Returned,
@@ -35,14 +27,14 @@ from lgrun._engine.model import (
     Settle,
     Sleep,
 )
-from lgrun._engine.program import Output, Program
 from lgrun._engine.retry import next_delay
 from lgrun._engine.run import Planned, Run
-from lgrun.checkpoint.base import Encoded, Path, PendingWrite
+from lgrun.checkpoint.base import Encoded, PendingWrite
 from lgrun.checkpoint.serde import encode
 from lgrun.errors import (
     GraphInterrupt,
     NotSerializableError,
+    ParentCommand,
     SwallowedInterruptError,
 )
 from lgrun.types import RetryPolicy
@@ -80,7 +72,7 @@ def _only_questions(error: BaseException) -> tuple[Any, ...] | None:
     return tuple(question for asked in inner if asked is not None for question in asked)
 
 
-def _attempts(
+def attempts(
     run: Run,
     frame: Frame,
     function: Function,
@@ -94,7 +86,7 @@ def _attempts(
         if run.stopped is not None:
             return Raised(run.stopped)
         outcome = _judge(frame, (yield Execute(frame, function, args, kwargs)))
-        if isinstance(outcome, Returned) or isinstance(outcome.error, GraphInterrupt):
+        if isinstance(outcome, Returned) or isinstance(outcome.error, (GraphInterrupt, ParentCommand)):
             return outcome
         error = outcome.error
         if isinstance(error, Exception):
@@ -138,7 +130,7 @@ def task_flow(run: Run, planned: Planned) -> Flow:
     frame, function, args, kwargs, _, summary, given = planned
     world = run.world
     began = world.timer()
-    _note_start(run, planned)
+    note_start(run, planned)
     if run.heard:
         run.emit(
             TaskStarted(
@@ -153,7 +145,7 @@ def task_flow(run: Run, planned: Planned) -> Flow:
             )
         )
     policies = function.retry or run.settings.retry
-    outcome = yield from _attempts(run, frame, function, args, kwargs, policies, True)
+    outcome = yield from attempts(run, frame, function, args, kwargs, policies, True)
     if isinstance(outcome, Returned):
         try:
             encoded, value = run.hand_on(outcome.value, f"the result of task {frame.name!r}")
@@ -162,13 +154,13 @@ def task_flow(run: Run, planned: Planned) -> Flow:
         else:
             ms = (world.timer() - began) * 1000
             event = _finished(frame, value, ms) if run.heard else None
-            yield from run.commit(_result(run, planned, encoded, ms), event)
+            yield from run.commit(result_record(run, planned, encoded, ms), event)
             return Returned(value)
     yield from _failed(run, frame, outcome.error, (world.timer() - began) * 1000)
     return outcome
 
 
-def _note_start(run: Run, planned: Planned, *, nested: bool = False) -> None:
+def note_start(run: Run, planned: Planned, *, nested: bool = False) -> None:
     """Record that a call began: what was in flight when a process died, and under which path the call is known."""
     if run.saver is None:
         return
@@ -190,7 +182,8 @@ def _finished(frame: Frame, value: Any, ms: float) -> TaskFinished:
     )
 
 
-def _result(run: Run, planned: Planned, encoded: Encoded | None, ms: float) -> PendingWrite:
+def result_record(run: Run, planned: Planned, encoded: Encoded | None, ms: float) -> PendingWrite:
+    """Return the record of a call that returned."""
     frame = planned.frame
     return PendingWrite(
         "result",
@@ -224,6 +217,7 @@ def _failed(run: Run, frame: Frame, error: BaseException, ms: float) -> Generato
 
 
 def error_record(run: Run, frame: Frame, error: BaseException, ms: float | None) -> PendingWrite:
+    """Return the record of code that raised."""
     import traceback
 
     trace = [f"{f.filename}:{f.lineno} in {f.name}" for f in traceback.extract_tb(error.__traceback__)]
@@ -249,99 +243,6 @@ def _text(error: BaseException, form: Callable[[object], str]) -> str:
 
 
 def save_questions(run: Run) -> Generator[Instruction, Any, None]:
+    """Have the questions that were asked on the disk."""
     if run.journal is not None:
         yield Flush(run.journal.add(), barrier=True)
-
-
-# --- steps of a program -----------------------------------------------------------------------------------------------
-
-
-def steps(
-    run: Run, program: Program, state: Any, outer: Frame | None = None, path: Path = (), ns: Namespace = ()
-) -> Flow:
-    """Step through a program; `outer` is the frame that called it, None for the run's own."""
-    while calls := program.next_calls(state):
-        results = []
-        for call in calls:
-            frame = Frame(run, call.function.name, path + call.path, outer, ns)
-            outcome = yield from _node(run, frame, call)
-            if isinstance(outcome, Raised):
-                return outcome
-            results.append(outcome.value)
-        state = program.apply(state, results)
-    return Returned(program.output(state))
-
-
-def _node(run: Run, frame: Frame, call: NodeCall) -> Flow:
-    function = call.function
-    kwargs = run.injected(frame, function)
-    if "previous" in kwargs:
-        kwargs["previous"] = call.previous
-    if run.heard:
-        run.emit(NodeStarted(id=frame.id, name=frame.name, input=call.input, ns=frame.ns))
-    outcome = yield from _attempts(run, frame, function, (call.input,), kwargs, function.retry, False)
-    if isinstance(outcome, Returned):
-        run.check_unreached(frame)
-    elif isinstance(outcome.error, GraphInterrupt):
-        yield from save_questions(run)
-        held = run.value if frame.ns == () else None
-        surfaced = outcome.error.interrupts
-        run.emit(NodeInterrupted(id=frame.id, name=frame.name, surfaced=surfaced, held=held, ns=frame.ns))
-    elif not isinstance(outcome.error, RunCancelled):
-        run.emit(NodeFailed(id=frame.id, name=frame.name, error=outcome.error, ns=frame.ns))
-    return outcome
-
-
-# --- workflows inside workflows ---------------------------------------------------------------------------------------
-
-
-def nested_flow(run: Run, planned: Planned, program: Program) -> Flow:
-    """Run a workflow that was called inside another one: on its thread, in its journal, without a memory."""
-    frame = planned.frame
-    assert frame.parent is not None
-    began = run.world.timer()
-    given = planned.args[0]
-    _note_start(run, planned, nested=True)
-    if run.settings.checkpoints:
-        run.emit(_nested_checkpoint(run, frame, "input", None))
-    outcome = yield from steps(run, program, program.begin(given, None), frame.parent, frame.path, frame.ns)
-    if isinstance(outcome, Raised):
-        return outcome
-    output: Output = outcome.value
-    try:
-        encoded, value = run.hand_on(output.value, f"the result of workflow {program.name!r}")
-    except NotSerializableError as error:
-        return Raised(error)
-    ms = (run.world.timer() - began) * 1000
-    event = NodeFinished(id=frame.id, name=program.name, update=value, saved=output.save, ns=frame.ns)
-    yield from run.commit(_result(run, planned, encoded, ms), event)
-    if run.settings.checkpoints:
-        run.emit(_nested_checkpoint(run, frame, "loop", value))
-    if run.heard:
-        run.emit(ValuesChanged(values=value, saved=output.save, ns=frame.ns))
-    return Returned(value)
-
-
-def _nested_checkpoint(run: Run, frame: Frame, source: Literal["input", "loop"], value: Any) -> CheckpointReached:
-    """A nested run saves no checkpoint of its own; streams see where one would be."""
-    last = source == "loop"
-    outer: dict[str, str] = {}
-    around = frame.parent
-    while around is not None:
-        outer = {"|".join(around.ns): run.nested.get(around.ns, run.seed), **outer}
-        around = around.parent
-    first = ids.nested_id(run.seed, frame.path, 0)
-    own = ids.nested_id(run.seed, frame.path, 1) if last else first
-    run.nested[frame.ns] = own
-    step = {"id": frame.id, "name": frame.name, "interrupts": (), "state": None}
-    return CheckpointReached(
-        thread=run.settings.thread,
-        id=own,
-        parent=first if last else None,
-        map=outer,
-        metadata={"source": source, "step": 0 if last else -1, "parents": outer},
-        values=value,
-        next=() if last else (frame.name,),
-        tasks=() if last else (step,),
-        ns=frame.ns,
-    )

@@ -1,25 +1,39 @@
 """The life of a run: where it starts, and how it ends.
 
-claim the thread → decide where to start (`opening`) → step through the program (`flow`) → wait for what still
-runs → save the end → release the thread
+claim the thread → decide where to start (`opening`) → step through the program (`flow`), waiting after each step for
+what still runs and saving what came of it → release the thread
 """
 
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from lgrun._engine.events import NodeFailed, NodeFinished, NodeInterrupted, RunEnded, ValuesChanged
-from lgrun._engine.flow import error_record, save_questions, steps
+from lgrun._engine.events import NodeFailed, NodeFinished, RunEnded, ValuesChanged
+from lgrun._engine.flow import error_record, save_questions
 from lgrun._engine.frame import Frame
 from lgrun._engine.ids import task_id
-from lgrun._engine.model import Io, Outcome, Raised, Returned, RunCancelled, Settle
-from lgrun._engine.opening import Life, Memory, Opened, next_checkpoint, open_run, reached
-from lgrun._engine.program import Output
+from lgrun._engine.model import Io, NodeCall, Outcome, Raised, RunCancelled, Settle
+from lgrun._engine.opening import (
+    Life,
+    Opened,
+    claimed,
+    encoded_kept,
+    follow,
+    next_checkpoint,
+    open_run,
+    reached,
+    user_metadata,
+)
+from lgrun._engine.program import Kept, Output, Pauses
+from lgrun._engine.project import shown
 from lgrun._engine.run import Run
+from lgrun._engine.snapshot import standing
+from lgrun._engine.steps import Course, steps, wrote
 from lgrun.checkpoint.base import Checkpoint, PendingWrite, Saved
 from lgrun.checkpoint.document import new_checkpoint_id
 from lgrun.errors import GraphDrained, GraphInterrupt, NotSerializableError
-from lgrun.types import Interrupt
+from lgrun.types import Interrupt, StateUpdate
 
 
 def run_flow(run: Run, input: Any) -> Life[RunEnded]:
@@ -32,32 +46,27 @@ def run_flow(run: Run, input: Any) -> Life[RunEnded]:
     """
     try:
         if run.saver is not None:
-            yield Io(partial(_claim, run))
+            yield Io(partial(claimed, run))
         opened = yield from open_run(run, input)
         if isinstance(opened, RunEnded):
             return opened
-        if opened.fresh and run.settings.pause_before:
-            return (yield from _pause(run))
-        control = run.settings.control
-        if control is not None and control.drain_reason is not None:
-            return (yield from _drain(run, control.drain_reason))
-        outcome = yield from _body(run, opened)
-        return (yield from _close(run, opened, outcome))
+        course = _Own(run, opened)
+        outcome = yield from _guarded(course, opened.state)
+        if isinstance(outcome, Raised):
+            return (yield from _stopped(course, outcome.error))
+        output: Output = outcome.value
+        ended = RunEnded(status="done", value=output.value)
+        run.emit(ended)
+        return ended
     finally:
         if run.claim is not None:
             run.claim.release()
 
 
-def _claim(run: Run) -> None:
-    assert run.saver is not None
-    run.claim = run.saver.claim(run.settings.thread, wait=run.settings.wait)
-
-
-def _body(run: Run, opened: Opened) -> Life[Outcome]:
+def _guarded(course: "_Own", state: Any) -> Life[Outcome]:
     """Step through the program; whatever happens, no call is left running when the thread is released."""
-    state = run.program.begin(opened.input, opened.memory.saved)
     try:
-        return (yield from steps(run, run.program, state))
+        return (yield from steps(course, state))
     except GeneratorExit:
         raise
     except BaseException:
@@ -65,126 +74,172 @@ def _body(run: Run, opened: Opened) -> Life[Outcome]:
         raise
 
 
+class _Own(Course):
+    """The steps of a run's own program: after each, what still runs is waited for, and a checkpoint is saved."""
+
+    def __init__(self, run: Run, opened: Opened) -> None:
+        settings, own = run.settings, run.program.pauses
+        pauses = Pauses(settings.pause_before or own.before, settings.pause_after or own.after)
+        super().__init__(run, run.program, pauses, tried=not opened.fresh)
+        self.state = opened.state
+        self._point = opened.checkpoint
+
+    def before(self, state: Any, calls: Sequence[NodeCall], live: bool) -> BaseException | None:
+        """Return why a step must not be made, if that is so."""
+        control = self.run.settings.control
+        if control is not None and control.drain_reason is not None and not calls[0].hidden:
+            return GraphDrained(control.drain_reason)
+        return super().before(state, calls, live)
+
+    def after(self, state: Any, calls: Sequence[NodeCall], results: Sequence[Any]) -> Life[BaseException | None]:
+        """Take note of a step that is made; return why no other must follow, if that is so."""
+        run, program = self.run, self.program
+        point: Checkpoint | None = None
+        try:
+            if self._point is not None:
+                point = self._next(self._point, program.kept(state))
+        except NotSerializableError as error:
+            if not calls[0].recorded:
+                run.emit(NodeFailed(id=task_id(run.seed, ()), name=program.name, error=error))
+            return error
+        channels, outputs = program.channels(state), program.streamed
+        if not calls[0].recorded and run.heard:
+            writes = tuple(channels.items())
+            run.emit(NodeFinished(id=task_id(run.seed, ()), name=program.name, writes=writes, outputs=outputs))
+        yield Settle()
+        if run.stopped is not None:
+            return run.stopped
+        if run.asked:
+            left = GraphInterrupt([q.interrupt for q in run.asked.values()])
+            name, held = calls[0].function.name, program.channels(self.state) or run.held
+            run.emit(self.interrupted(task_id(run.seed, calls[0].path), name, left.interrupts, held))
+            return left
+        self.state = state
+        before = run.seed
+        if point is not None:
+            yield from self._save(point)
+        changed = wrote(calls, results)
+        if run.heard and changed != frozenset():
+            run.emit(ValuesChanged(channels=channels, outputs=outputs, changed=changed))
+        if point is not None and run.settings.checkpoints:
+            run.emit(reached(run, point, state, parent=before))
+        stop = self.go_on(calls)
+        if isinstance(stop, GraphInterrupt) and not program.next_calls(state):
+            # There is nothing left to stop: streams are told all the same.
+            run.emit(self.interrupted(task_id(run.seed, ()), program.name, (), {}))
+            return None
+        return stop
+
+    def _next(self, last: Checkpoint, kept: Kept) -> Checkpoint:
+        """Return the checkpoint after a step, encoded before anybody is told of the result."""
+        run = self.run
+        value, save, frontier = encoded_kept(run, kept, f"what {run.program.name!r} returned")
+        unsaved = run.journal is not None and run.journal.unsaved is not None
+        # With durability `exit` it takes the place of the one that was not saved.
+        seq = last.seq if unsaved else last.seq + 1
+        return Checkpoint(
+            thread=last.thread,
+            seq=seq,
+            id=new_checkpoint_id(seq, run.world.token(12)),
+            kind="step" if kept.next else "end",
+            step=last.step + 1,
+            at=run.world.now(),
+            parent=last.parent if unsaved else last.seq,
+            questions=run.questions.count,
+            entrypoint=last.entrypoint,
+            value=value,
+            save=save,
+            frontier=frontier,
+            next=kept.next,
+            metadata=user_metadata(run),
+        )
+
+    def _save(self, point: Checkpoint) -> Life[None]:
+        run = self.run
+        assert run.claim is not None
+        self._point = point
+        if point.next and run.settings.durability == "exit":
+            follow(run, point, (), first=point)
+            return
+        yield Io(partial(run.claim.put, point))
+        if point.next:
+            follow(run, point, ())
+
+
 # --- the end ----------------------------------------------------------------------------------------------------------
 
 
-def _pause(run: Run) -> Life[RunEnded]:
-    """Stop before the first step, because the caller asked for it; the run is taken up with None."""
-    run.emit(NodeInterrupted(id=task_id(run.seed, ()), name=run.program.name, surfaced=()))
-    if run.journal is not None:
-        yield from run.commit(PendingWrite("cancelled", run.world.now(), by="interrupt_before"), None, barrier=True)
-    ended = RunEnded(status="waiting")
-    run.emit(ended)
-    return ended
-
-
-def _drain(run: Run, reason: str) -> Life[RunEnded]:
-    """Stop before the first step, because somebody asked for it; the run is taken up with None."""
-    if run.journal is not None:
-        yield from run.commit(PendingWrite("cancelled", run.world.now(), by=f"drained: {reason}"), None, barrier=True)
-    ended = RunEnded(status="failed", error=GraphDrained(reason))
-    run.emit(ended)
-    return ended
-
-
-def _close(run: Run, opened: Opened, outcome: Outcome) -> Life[RunEnded]:
-    """Wait for what still runs, save the end, and say how the thread stands."""
-    name, node = run.program.name, task_id(run.seed, ())
-    end: Checkpoint | None = None
-    if isinstance(outcome, Returned):
-        output: Output = outcome.value
-        try:
-            end = _end(run, opened.checkpoint, output)
-        except NotSerializableError as error:
-            outcome = Raised(error)
-            run.emit(NodeFailed(id=node, name=name, error=error))
-        else:
-            run.emit(NodeFinished(id=node, name=name, update=output.value, saved=output.save))
-    yield Settle(cancel=isinstance(outcome, Raised) and not isinstance(outcome.error, GraphInterrupt))
+def _stopped(course: _Own, error: BaseException) -> Life[RunEnded]:
+    """Wait for what still runs, record why the run stopped, and say how the thread stands."""
+    run = course.run
+    yield Settle(cancel=not isinstance(error, GraphInterrupt))
     if run.stopped is not None and not isinstance(run.stopped, RunCancelled):
         raise run.stopped
-    if isinstance(outcome, Raised):
-        return (yield from _unfinished(run, outcome.error))
-    if run.asked:
-        left = GraphInterrupt([q.interrupt for q in run.asked.values()])
-        run.emit(NodeInterrupted(id=node, name=name, surfaced=left.interrupts, held=run.value))
-        return (yield from _unfinished(run, left))
-    if end is not None:
-        assert run.claim is not None
-        yield Io(partial(run.claim.put, end))
-    run.emit(ValuesChanged(values=output.value, saved=output.save))
-    if end is not None and run.settings.checkpoints:
-        run.emit(reached(run, end, output.value, parent=run.seed))
-    if run.settings.pause_after:
-        run.emit(NodeInterrupted(id=node, name=name, surfaced=()))
-    ended = RunEnded(status="done", value=output.value)
-    run.emit(ended)
-    return ended
-
-
-def _end(run: Run, start: Checkpoint | None, output: Output) -> Checkpoint | None:
-    """Return the checkpoint that will end the run, encoded before anybody is told of the result."""
-    if start is None:
-        return None
-    value = run.encode(output.value, f"what {run.program.name!r} returned")
-    save = None
-    if output.save is not output.value:
-        save = run.encode(output.save, f"what {run.program.name!r} saves")
-    user = run.config.get("metadata")
-    unsaved = run.journal is not None and run.journal.unsaved is not None
-    seq = start.seq if unsaved else start.seq + 1
-    return Checkpoint(
-        thread=start.thread,
-        seq=seq,
-        id=new_checkpoint_id(seq, run.world.token(12)),
-        kind="end",
-        step=start.step + 1,
-        at=run.world.now(),
-        parent=start.parent if unsaved else start.seq,
-        questions=run.questions.count,
-        entrypoint=start.entrypoint,
-        value=value,
-        save=save,
-        metadata=run.encode(user, "the metadata") if user else None,
-    )
-
-
-def _unfinished(run: Run, error: BaseException) -> Life[RunEnded]:
     questions = run.open_questions()
-    if isinstance(error, GraphInterrupt):
+    if isinstance(error, GraphInterrupt) and error.interrupts:
         surfaced: tuple[Interrupt, ...] = error.interrupts
         if run.journal is not None and len(questions) > len(surfaced):
             # The last one recorded is the one that snapshots show, as the caller is told of it.
             run.journal.add(*run.questions.records({question.id for question in surfaced}))
         yield from save_questions(run)
-        ended = RunEnded(status="waiting", value=run.value, surfaced=surfaced, questions=questions)
+        ended = RunEnded(status="waiting", value=_held(course), surfaced=surfaced, questions=questions)
+    elif isinstance(error, GraphInterrupt):
+        run.emit(course.interrupted(task_id(run.seed, ()), run.program.name, (), {}))
+        yield from _record(run, PendingWrite("cancelled", run.world.now(), by="a breakpoint"))
+        ended = RunEnded(status="waiting", value=_held(course) if run.program.stepwise else None)
     elif isinstance(error, RunCancelled):
-        write = PendingWrite("cancelled", run.world.now(), by=str(error))
-        yield from run.commit(write, None, barrier=True)
+        yield from _record(run, PendingWrite("cancelled", run.world.now(), by=str(error)))
         ended = RunEnded(status="stopped", questions=questions)
+    elif isinstance(error, GraphDrained):
+        yield from _record(run, PendingWrite("cancelled", run.world.now(), by=f"drained: {error.reason}"))
+        ended = RunEnded(status="failed", error=error)
     else:
         frame = Frame(run, run.program.name, (), None)
-        yield from run.commit(error_record(run, frame, error, None), None, barrier=True)
+        yield from _record(run, error_record(run, frame, error, None))
         ended = RunEnded(status="failed", error=error, questions=questions)
     run.emit(ended)
     return ended
 
 
+def _record(run: Run, write: PendingWrite) -> Life[None]:
+    yield from run.commit(write, None, barrier=True)
+
+
+def _held(course: _Own) -> Any:
+    """Return the thread's value: that of a graph with what the finished nodes of an unfinished step wrote."""
+    run, program = course.run, course.program
+    if not program.stepwise:
+        return run.held.get(program.channel_names[0])
+    calls = program.next_calls(course.state)
+    results = [run.known_node(call.path, call) for call in calls]
+    channels = program.channels(course.state)
+    if any(results):
+        try:
+            channels = program.channels(program.apply(course.state, results))
+        except Exception:
+            # What finished cannot be applied: the step will fail with that when the others have finished too.
+            return shown(channels, program.outputs)
+        run.emit(ValuesChanged(channels=channels, outputs=program.streamed))
+    return shown(channels, program.outputs)
+
+
 # --- by hand ----------------------------------------------------------------------------------------------------------
 
 
-def update_flow(run: Run, output: Output) -> Life[str]:
-    """Write a result by hand, as if the workflow had returned it; return the new checkpoint's id."""
+def update_flow(run: Run, updates: Sequence[StateUpdate]) -> Life[str]:
+    """Write by hand what a step would have returned; return the new checkpoint's id."""
     assert run.saver is not None
+    program = run.program
     try:
-        yield Io(partial(_claim, run))
+        yield Io(partial(claimed, run))
         assert run.claim is not None
         head: Saved | None = yield Io(run.claim.load)
         wanted = run.config["configurable"].get("checkpoint_id")
         at: Saved | None = head if wanted is None else (yield Io(partial(run.claim.load, wanted)))
-        value = run.encode(output.value, "the update")
-        save = None if output.save is output.value else run.encode(output.save, "the update")
-        point = next_checkpoint(run, head, at, Memory(), "update", None, value, save)
+        kept = program.by_hand(None if at is None else standing(program, at), updates)
+        value, save, frontier = encoded_kept(run, kept, "the update")
+        point = next_checkpoint(run, head, at, "update")
+        point = replace(point, value=value, save=save, frontier=frontier, next=kept.next)
         # The first checkpoint of a thread made by hand stands where the end of its first run would.
         point = replace(point, step=0) if at is None else point
         yield Io(partial(run.claim.put, point))

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias, TypedDict
 
 from lgrun.checkpoint.base import Path
 from lgrun.types import RetryPolicy, TimeoutPolicy
@@ -31,12 +31,50 @@ class Function:
 
 @dataclass(frozen=True, slots=True)
 class NodeCall:
-    """One piece of a workflow that a program wants run: the body of an entrypoint, a node of a graph."""
+    """One piece of a workflow that a program wants run: the body of an entrypoint, a node of a graph.
+
+    Args:
+        function: what to run.
+        args: what it is given.
+        input: the same as streams show it.
+        path: where in the program it is.
+        previous: what its parameter `previous` gets.
+        triggers: why it runs, for streams.
+        origin: how snapshots say where it comes from.
+        recorded: it returns a NodeResult, which is journaled as its own; otherwise the checkpoint that follows holds
+            what it returned.
+        hidden: streams do not show it.
+        handler: runs in its place once it has failed for good.
+        rank: the order in which snapshots list the calls of a step.
+        nests: it runs another workflow, as far as can be seen from outside.
+    """
 
     function: Function
+    args: tuple[Any, ...]
     input: Any
     path: Path
     previous: Any = None
+    triggers: tuple[str, ...] = ("__start__",)
+    origin: tuple[Any, ...] = ()
+    recorded: bool = False
+    hidden: bool = False
+    handler: Function | None = None
+    rank: int = 0
+    nests: bool = False
+
+
+class NodeResult(TypedDict, total=False):
+    """What a node of a graph came to, in a form that is plain to read in a journal.
+
+    Args:
+        update: what it wrote, as [key, value] pairs.
+        goto: where it leads beside its edges: names and Sends.
+        handled: it failed, and this is what its error handler returned.
+    """
+
+    update: list[list[Any]]
+    goto: list[Any]
+    handled: bool
 
 
 class Returned(NamedTuple):
@@ -89,6 +127,18 @@ class Io(NamedTuple):
     action: Callable[[], Any]
 
 
+class Together(NamedTuple):
+    """Step through several flows at the same time; answered with their outcomes, in order.
+
+    Args:
+        flows: those of the calls of one step.
+        paths: of these calls.
+    """
+
+    flows: Sequence[Any]
+    paths: Sequence[Path]
+
+
 class Settle(NamedTuple):
     """Wait until every call below `path` is over; `cancel` stops those that can be stopped."""
 
@@ -101,4 +151,4 @@ def below(path: Path, other: Path) -> bool:
     return len(path) > len(other) and path[: len(other)] == other
 
 
-Instruction: TypeAlias = Execute | Sleep | Flush | Io | Settle
+Instruction: TypeAlias = Execute | Sleep | Flush | Io | Together | Settle

@@ -1,22 +1,23 @@
 """Where a run starts: from nothing, from where another one stopped, or back at an older checkpoint."""
 
 from collections.abc import Generator, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any, NamedTuple, TypeAlias, TypeVar
 
 from lgrun._engine import replay
-from lgrun._engine.events import CheckpointReached, QuestionAsked, RunEnded, RunStarted, ValuesChanged
-from lgrun._engine.ids import task_id
+from lgrun._engine.events import CheckpointReached, RunEnded, RunStarted, ValuesChanged
 from lgrun._engine.journal import Journal
 from lgrun._engine.model import Flush, Instruction, Io
-from lgrun._engine.project import as_dict
+from lgrun._engine.program import Kept
+from lgrun._engine.project import as_task, shown
 from lgrun._engine.replay import Mismatch
 from lgrun._engine.run import Run
-from lgrun._engine.snapshot import metadata, nested_config
+from lgrun._engine.snapshot import decoded, kept_at, metadata, standing, tasks_at
 from lgrun._engine.start import Continue, Finished, Fork, Fresh, decide_start
 from lgrun.checkpoint.base import Checkpoint, CheckpointKind, Encoded, PendingWrite, Saved
 from lgrun.checkpoint.document import new_checkpoint_id
-from lgrun.checkpoint.serde import decode
+from lgrun.constants import END, PREVIOUS, START
 from lgrun.errors import EmptyInputError
 from lgrun.types import Command
 
@@ -25,19 +26,18 @@ Life: TypeAlias = Generator[Instruction, Any, T]
 
 
 class Memory(NamedTuple):
-    """What the thread holds before the run: its value, what it gives on as `previous`, and where they stand."""
+    """What the thread holds before the run: what snapshots show, what the program begins with, and where it stands."""
 
-    value: Any = None
-    saved: Any = None
+    channels: Mapping[str, Any] = {}
+    state: Any = None
     seq: int | None = None
 
 
 class Opened(NamedTuple):
-    """A run that has found its place: the checkpoint it writes under, and what the program begins with."""
+    """A run that has found its place: the checkpoint it writes under, and the state of its program."""
 
     checkpoint: Checkpoint | None
-    input: Any
-    memory: Memory
+    state: Any
     fresh: bool
 
 
@@ -49,10 +49,11 @@ def open_run(run: Run, input: Any) -> Life[Opened | RunEnded]:
     head: Saved | None = yield Io(claim.load)
     wanted = run.config["configurable"].get("checkpoint_id")
     at: Saved | None = head if wanted is None else (yield Io(partial(claim.load, wanted)))
-    start = decide_start(head, at, input)
+    start = decide_start(head, at, input, run.program.stepwise)
     saved = start.parent if isinstance(start, Fresh) else start.saved
     memory: Memory = yield Io(partial(_remember, run, saved))
-    run.value, run.previous = memory.value, memory.saved
+    run.held = memory.channels
+    run.previous = None if run.program.stepwise else memory.state
     match start:
         case Finished():
             return _finished(run, start.saved, memory)
@@ -64,64 +65,75 @@ def open_run(run: Run, input: Any) -> Life[Opened | RunEnded]:
             return (yield from _fork(run, start, head, memory))
 
 
+def claimed(run: Run) -> None:
+    """Take the right to write to the run's thread."""
+    assert run.saver is not None
+    run.claim = run.saver.claim(run.settings.thread, wait=run.settings.wait)
+
+
 def _open_unsaved(run: Run, input: Any) -> Opened:
     if isinstance(input, Command):
         raise RuntimeError("Cannot use Command(resume=...) without checkpointer")
     if input is None:
         raise EmptyInputError("Received no input for __start__")
     run.emit(RunStarted(thread=run.settings.thread, name=run.program.name, continued=False))
-    return Opened(None, input, Memory(), True)
+    return Opened(None, run.program.begin(input, None), True)
 
 
 def _remember(run: Run, saved: Saved | None) -> Memory:
-    """Read the value of the last completed run at or before a checkpoint."""
-    if saved is not None and not saved.checkpoint.complete:
+    """Read what a program goes on from: a graph from any checkpoint, a function from its last completed run."""
+    program = run.program
+    if saved is not None and not program.stepwise and not saved.checkpoint.complete:
         assert run.claim is not None
         number = saved.checkpoint.previous
         saved = None if number is None else run.claim.load(number)
     if saved is None:
         return Memory()
-    point = saved.checkpoint
-    value = _decoded(point.value)
-    return Memory(value, value if point.save is None else _decoded(point.save), point.seq)
-
-
-def _decoded(encoded: Encoded | None) -> Any:
-    return None if encoded is None else decode(encoded)
+    if program.stepwise:
+        state = standing(program, saved)
+        return Memory(program.channels(state), state, saved.checkpoint.seq)
+    kept = kept_at(saved.checkpoint)
+    return Memory({END: kept.value, PREVIOUS: kept.save}, program.thaw(kept), saved.checkpoint.seq)
 
 
 def _finished(run: Run, saved: Saved, memory: Memory) -> RunEnded:
     """There is nothing to run; streams see the value all the same."""
-    run.emit(ValuesChanged(values=memory.value, saved=memory.saved))
+    outputs = run.program.streamed
+    run.emit(ValuesChanged(channels=memory.channels, outputs=outputs))
     if run.settings.checkpoints:
-        run.emit(reached(run, saved.checkpoint, memory.value))
-    ended = RunEnded(status="done", value=memory.value)
+        run.emit(reached(run, saved.checkpoint, memory.state))
+    ended = RunEnded(status="done", value=shown(memory.channels, run.program.outputs))
     run.emit(ended)
     return ended
 
 
 def _fresh(run: Run, start: Fresh, head: Saved | None, memory: Memory, input: Any) -> Life[Opened]:
-    checkpoint = next_checkpoint(run, head, start.parent, memory, "input", run.encode(input, "the input"))
+    program = run.program
+    state = program.begin(input, memory.state)
+    checkpoint = next_checkpoint(run, head, start.parent, "input", memory.seq)
+    checkpoint = replace(checkpoint, input=run.encode(input, "the input"))
+    if program.stepwise:
+        value, _, frontier = encoded_kept(run, program.kept(state), "the state")
+        checkpoint = replace(checkpoint, value=value, frontier=frontier, next=(START,))
     yield from _begin_at(run, checkpoint, ())
-    run.emit(RunStarted(thread=run.settings.thread, name=run.program.name, continued=False))
+    run.emit(RunStarted(thread=run.settings.thread, name=program.name, continued=False))
     if run.settings.checkpoints:
-        run.emit(reached(run, checkpoint, memory.value))
-    return Opened(checkpoint, input, memory, True)
+        run.emit(reached(run, checkpoint, state))
+    return Opened(checkpoint, state, True)
+
+
+def encoded_kept(run: Run, kept: Kept, what: str) -> tuple[Encoded | None, Encoded | None, Encoded | None]:
+    """Return the value, the save and the frontier of a checkpoint as they are stored."""
+    value = run.encode(kept.value, what)
+    save = None if kept.save is kept.value else run.encode(kept.save, f"{what} and saved")
+    return value, save, None if kept.frontier is None else run.encode(kept.frontier, what)
 
 
 def next_checkpoint(
-    run: Run,
-    head: Saved | None,
-    parent: Saved | None,
-    memory: Memory,
-    kind: CheckpointKind,
-    input: Encoded | None,
-    value: Encoded | None = None,
-    save: Encoded | None = None,
+    run: Run, head: Saved | None, parent: Saved | None, kind: CheckpointKind, previous: int | None = None
 ) -> Checkpoint:
-    """Return the checkpoint after the latest one, as a child of `parent`."""
+    """Return the checkpoint after the latest one, as a child of `parent`, without its values."""
     seq = 1 if head is None else head.checkpoint.seq + 1
-    user = run.config.get("metadata")
     return Checkpoint(
         thread=run.settings.thread,
         seq=seq,
@@ -130,14 +142,17 @@ def next_checkpoint(
         step=-1 if parent is None else parent.checkpoint.step + 1,
         at=run.world.now(),
         parent=None if parent is None else parent.checkpoint.seq,
-        previous=memory.seq,
+        previous=previous,
         questions=0 if head is None else _questions_so_far(head),
         entrypoint=run.program.name,
-        input=input,
-        value=value,
-        save=save,
-        metadata=run.encode(user, "the metadata") if user else None,
+        metadata=user_metadata(run),
     )
+
+
+def user_metadata(run: Run) -> Encoded | None:
+    """Return the caller's own metadata, which is stored with each checkpoint of the run."""
+    user = run.config.get("metadata")
+    return run.encode(user, "the metadata") if user else None
 
 
 def _questions_so_far(saved: Saved) -> int:
@@ -148,13 +163,14 @@ def _begin_at(run: Run, checkpoint: Checkpoint, writes: Sequence[PendingWrite]) 
     """Save a checkpoint and write under it from now on. With durability `exit` it is saved with the first write."""
     assert run.claim is not None
     if run.settings.durability == "exit":
-        _follow(run, checkpoint, writes, first=checkpoint)
+        follow(run, checkpoint, writes, first=checkpoint)
         return
     yield Io(partial(run.claim.put, checkpoint))
-    _follow(run, checkpoint, writes)
+    follow(run, checkpoint, writes)
 
 
-def _follow(run: Run, checkpoint: Checkpoint, writes: Sequence[PendingWrite], first: Checkpoint | None = None) -> None:
+def follow(run: Run, checkpoint: Checkpoint, writes: Sequence[PendingWrite], first: Checkpoint | None = None) -> None:
+    """Write under a checkpoint from now on, knowing `writes`; `first`: itself, if it is saved with the first write."""
     assert run.claim is not None
     assert run.saver is not None
     run.seed = checkpoint.id
@@ -166,16 +182,30 @@ def _follow(run: Run, checkpoint: Checkpoint, writes: Sequence[PendingWrite], fi
 def _continue(run: Run, start: Continue, memory: Memory) -> Life[Opened]:
     checkpoint = start.saved.checkpoint
     answers = _encoded(run, start.answers)
-    _follow(run, checkpoint, start.saved.writes)
-    open_before = run.open_questions() if run.settings.checkpoints else ()
+    follow(run, checkpoint, start.saved.writes)
+    known = start.saved.writes
     if checkpoint.entrypoint != run.program.name:
         run.mismatch(run.program.name, Mismatch(f"workflow {checkpoint.entrypoint}", run.program.name, True), None)
-    yield from _take_up(run, answers, ())
-    run.emit(RunStarted(thread=run.settings.thread, name=run.program.name, continued=True))
-    run.emit(ValuesChanged(values=memory.value, saved=memory.saved))
+    told: list[PendingWrite] = []
+    if start.command is not None:
+        value = run.encode(run.program.command(start.command), "the Command")
+        told = [PendingWrite("command", run.world.now(), value=value, by=run.settings.by)]
+    yield from _take_up(run, answers, told)
+    state = _taken_up(run, Saved(checkpoint, [*known, *told]), memory)
+    return Opened(checkpoint, state, False)
+
+
+def _taken_up(run: Run, saved: Saved, memory: Memory) -> Any:
+    """Tell that a run goes on from a checkpoint, with what was known of it before; return its program's state."""
+    program, (checkpoint, known) = run.program, saved
+    stepwise = program.stepwise
+    state = standing(program, saved) if stepwise else program.begin(decoded(checkpoint.input), memory.state)
+    run.emit(RunStarted(thread=run.settings.thread, name=program.name, continued=True))
+    channels = program.channels(state) if stepwise else memory.channels
+    run.emit(ValuesChanged(channels=channels, outputs=program.streamed))
     if run.settings.checkpoints:
-        run.emit(reached(run, checkpoint, memory.value, open_before))
-    return Opened(checkpoint, _decoded(checkpoint.input), memory, False)
+        run.emit(reached(run, checkpoint, state, known))
+    return state
 
 
 def _encoded(run: Run, answers: Mapping[str, Any]) -> dict[str, Encoded]:
@@ -198,39 +228,37 @@ def _fork(run: Run, start: Fork, head: Saved | None, memory: Memory) -> Life[Ope
     """Go back: a new checkpoint repeats the old one, and what may still be known there is copied into its journal."""
     old = start.saved.checkpoint
     answers = _encoded(run, start.answers)
-    checkpoint = next_checkpoint(run, head, start.saved, memory, "fork", old.input, old.value, old.save)
+    checkpoint = next_checkpoint(run, head, start.saved, "fork", memory.seq)
+    same = ("input", "value", "save", "frontier", "next")
+    checkpoint = replace(checkpoint, **{name: getattr(old, name) for name in same})
     if old.complete:
         assert run.claim is not None
         yield Io(partial(run.claim.put, checkpoint))
         return _finished(run, Saved(checkpoint, ()), memory)
     yield from _begin_at(run, checkpoint, start.writes)
     yield from _take_up(run, answers, start.writes)
-    run.emit(RunStarted(thread=run.settings.thread, name=run.program.name, continued=True))
-    run.emit(ValuesChanged(values=memory.value, saved=memory.saved))
-    if run.settings.checkpoints:
-        run.emit(reached(run, checkpoint, memory.value))
-    return Opened(checkpoint, _decoded(checkpoint.input), memory, False)
+    return Opened(checkpoint, _taken_up(run, Saved(checkpoint, ()), memory), False)
 
 
 def reached(
-    run: Run, point: Checkpoint, value: Any, questions: Sequence[QuestionAsked] = (), parent: str | None = None
+    run: Run, point: Checkpoint, state: Any, writes: Sequence[PendingWrite] = (), parent: str | None = None
 ) -> CheckpointReached:
     """Describe a checkpoint for streams."""
     if parent is None and point.parent is not None:
         assert run.claim is not None
         before = run.claim.load(point.parent)
         parent = None if before is None else before.checkpoint.id
-    asked = tuple(as_dict(q.interrupt) for q in questions[:1])
-    node = task_id(point.id, ())
-    state = nested_config(point, node) if run.settings.nests else None
-    step = {"id": node, "name": point.entrypoint, "interrupts": asked, "state": state}
+    program = run.program
+    channels = program.channels(state) if program.stepwise or point.complete else {}
+    tasks = [] if point.complete else tasks_at(program, state, Saved(point, writes), run.settings.nests)
     return CheckpointReached(
         thread=point.thread,
         id=point.id,
         parent=parent,
         map=None,
         metadata=metadata(point),
-        values=value,
-        next=() if point.complete else (point.entrypoint,),
-        tasks=() if point.complete else (step,),
+        channels=channels or run.held,
+        outputs=program.streamed,
+        next=tuple(task.name for task in tasks),
+        tasks=tuple(as_task(task) for task in tasks),
     )

@@ -8,23 +8,20 @@ from lgrun._engine.events import (
     CustomData,
     Event,
     Namespace,
+    NodeCached,
     NodeFailed,
     NodeFinished,
     NodeInterrupted,
     NodeStarted,
+    Outputs,
     TaskCached,
     TaskFailed,
     TaskFinished,
     TaskStarted,
     ValuesChanged,
 )
-from lgrun.constants import END, INTERRUPT
-from lgrun.types import Interrupt
-
-PREVIOUS = "__previous__"
-"""Name of the value that the next run of a functional workflow gets."""
-
-_OUTPUTS = (END, PREVIOUS)
+from lgrun.constants import INTERRUPT, PREVIOUS
+from lgrun.types import Interrupt, PregelTask
 
 
 class Projector:
@@ -34,7 +31,7 @@ class Projector:
         stream_mode: one mode, which yields bare chunks, or several, which yield (mode, chunk) pairs.
         subgraphs: show nested runs too, each chunk with its namespace in front.
         version: `v1`: bare chunks; `v2`: `{"type", "ns", "data"}`.
-        output_keys: which of the workflow's values are shown: `__end__` (returned) or `__previous__` (saved).
+        outputs: which of the workflow's channels are shown, if not those that it shows by itself.
         metadata: the user's own, shown with every start in mode `tasks`.
         now: the time, ISO 8601, for mode `debug`.
         root: namespace of the run that is shown; () unless it is nested in another one.
@@ -46,7 +43,7 @@ class Projector:
         *,
         subgraphs: bool = False,
         version: str = "v1",
-        output_keys: str | Sequence[str] | None = None,
+        outputs: Outputs | None = None,
         metadata: Mapping[str, Any] | None = None,
         now: Callable[[], str] = lambda: "",
         root: Namespace = (),
@@ -55,7 +52,7 @@ class Projector:
         self._modes = [stream_mode] if isinstance(stream_mode, str) else list(stream_mode)
         self._subgraphs = subgraphs
         self._version = version
-        self._outputs = _outputs(output_keys)
+        self._outputs = outputs
         self._metadata = dict(metadata or {})
         self._now = now
         self._root = root
@@ -74,6 +71,8 @@ class Projector:
             return []
         if isinstance(event, CheckpointReached):
             self._steps[event.ns] = event.metadata["step"]
+        elif isinstance(event, NodeStarted | NodeCached) and event.step is not None:
+            self._steps[event.ns] = event.step
         return [(mode, chunk) for mode in self._modes for chunk in _IN_MODE.get(mode, _nothing)(self, event)]
 
     def _framed(self, mode: str, event: Event, chunk: Any) -> Any:
@@ -83,11 +82,16 @@ class Projector:
         parts = [*([ns] if self._subgraphs else []), *([] if self._single else [mode]), chunk]
         return tuple(parts) if len(parts) > 1 else chunk
 
-    def _output(self, returned: Any, saved: Any) -> Any:
-        values = {END: returned, PREVIOUS: saved}
-        if isinstance(self._outputs, str):
-            return values[self._outputs]
-        return {name: values[name] for name in self._outputs}
+    def _outputs_of(
+        self, event: "NodeFinished | NodeCached | NodeInterrupted | ValuesChanged | CheckpointReached"
+    ) -> Outputs:
+        return event.outputs if self._outputs is None or event.ns != self._root else self._outputs
+
+    def _written(self, event: NodeFinished | NodeCached) -> Any:
+        outputs = self._outputs_of(event)
+        if isinstance(outputs, str):
+            return next((value for key, value in reversed(event.writes) if key == outputs), None)
+        return _as_update([(key, value) for key, value in event.writes if key in outputs]) or None
 
     def updates(self, event: Event) -> list[Any]:
         match event:
@@ -96,40 +100,48 @@ class Projector:
             case TaskCached(replayed=False):
                 return [{event.name: event.value, "__metadata__": {"cached": True}}]
             case NodeFinished():
-                return [{event.name: self._output(event.update, event.saved)}]
+                return [{event.name: self._written(event)}]
+            case NodeCached():
+                return [{event.name: self._written(event), "__metadata__": {"cached": True}}]
             case NodeInterrupted():
                 return [{INTERRUPT: event.surfaced}]
         return []
 
     def values(self, event: Event) -> list[Any]:
         if isinstance(event, ValuesChanged):
-            return [self._output(event.values, event.saved)]
+            outputs = self._outputs_of(event)
+            unseen = event.changed is not None and event.changed.isdisjoint(
+                [outputs] if isinstance(outputs, str) else outputs
+            )
+            return [] if unseen else [shown(event.channels, outputs)]
         if not isinstance(event, NodeInterrupted):
             return []
-        held = event.held if isinstance(event.held, dict) and event.surfaced else {}
-        return [{**held, INTERRUPT: event.surfaced}]
+        if not event.surfaced:
+            return []
+        held = shown(event.held, self._outputs_of(event))
+        return [{**(held if isinstance(held, dict) else {}), INTERRUPT: event.surfaced}]
 
     def custom(self, event: Event) -> list[Any]:
         return [event.data] if isinstance(event, CustomData) else []
 
     def tasks(self, event: Event) -> list[Any]:
         match event:
-            case NodeStarted():
-                return [self._begun(event.id, event.name, event.input, "__start__")]
+            case NodeStarted() | NodeCached():
+                return [self._begun(event.id, event.name, event.input, event.triggers)]
             case TaskStarted() | TaskCached():
-                return [self._begun(event.id, event.name, event.input, "__pregel_push")]
+                return [self._begun(event.id, event.name, event.input, ("__pregel_push",))]
             case TaskFinished():
                 return [_ended(event.id, event.name, result={"__return__": event.value})]
             case NodeFinished():
-                return [_ended(event.id, event.name, result={END: event.update})]
+                return [_ended(event.id, event.name, result=_written_last(event.writes))]
             case TaskFailed() | NodeFailed():
                 return [_ended(event.id, event.name, error=event.error)]
             case NodeInterrupted(surfaced=surfaced) if surfaced:
                 return [_ended(event.id, event.name, interrupts=[as_dict(i) for i in surfaced])]
         return []
 
-    def _begun(self, id: str, name: str, input: Any, trigger: str) -> dict[str, Any]:
-        payload = {"id": id, "name": name, "input": input, "triggers": (trigger,)}
+    def _begun(self, id: str, name: str, input: Any, triggers: tuple[str, ...]) -> dict[str, Any]:
+        payload = {"id": id, "name": name, "input": input, "triggers": triggers}
         return {**payload, "metadata": self._metadata} if self._metadata else payload
 
     def checkpoints(self, event: Event) -> list[Any]:
@@ -139,7 +151,7 @@ class Projector:
             {
                 "config": _config(event, event.id),
                 "parent_config": None if event.parent is None else _config(event, event.parent),
-                "values": event.values,
+                "values": shown(event.channels, self._outputs_of(event)),
                 "metadata": event.metadata,
                 "next": list(event.next),
                 "tasks": list(event.tasks),
@@ -150,7 +162,7 @@ class Projector:
         if isinstance(event, CheckpointReached):
             kind, found, step = "checkpoint", self.checkpoints(event), event.metadata["step"]
         else:
-            begins = isinstance(event, NodeStarted | TaskStarted | TaskCached)
+            begins = isinstance(event, NodeStarted | NodeCached | TaskStarted | TaskCached)
             kind, found = "task" if begins else "task_result", self.tasks(event)
             step = self._steps.get(event.ns, -1) + 1
         return [{"step": step, "timestamp": self._now(), "type": kind, "payload": payload} for payload in found]
@@ -180,11 +192,22 @@ def _around(event: Event) -> str:
     return f"\x1b[1;30;33m[graph={ns}]\x1b[0m " if ns else ""
 
 
-def _outputs(keys: str | Sequence[str] | None) -> str | list[str]:
-    for key in [keys] if isinstance(keys, str) else keys or ():
-        if key not in _OUTPUTS:
-            raise ValueError(f"Key {key} not in channels: a functional workflow has {' and '.join(_OUTPUTS)}")
-    return END if keys is None else keys if isinstance(keys, str) else list(keys)
+def shown(channels: Mapping[str, Any], outputs: Outputs) -> Any:
+    """Return what is shown of a workflow's channels: the value of one, or a dict of those that have one."""
+    if isinstance(outputs, str):
+        return channels.get(outputs)
+    return {name: channels[name] for name in outputs if name in channels}
+
+
+def _as_update(writes: Sequence[tuple[str, Any]]) -> Any:
+    """Write a node's update the way it would return it: a dict, or a list of them if it wrote a key twice."""
+    update = dict(writes)
+    return update if len(update) == len(writes) else [{key: value} for key, value in writes]
+
+
+def _written_last(writes: Sequence[Sequence[Any]]) -> dict[str, Any]:
+    """Return the result of a step as mode `tasks` shows it; what only the next run gets is left out."""
+    return {key: value for key, value in writes if key != PREVIOUS}
 
 
 def _part(mode: str, ns: Namespace, chunk: Any) -> dict[str, Any]:
@@ -205,6 +228,13 @@ def _ended(
     interrupts: Sequence[dict[str, Any]] = (),
 ) -> dict[str, Any]:
     return {"id": id, "name": name, "error": error, "result": result or {}, "interrupts": list(interrupts)}
+
+
+def as_task(task: PregelTask) -> dict[str, Any]:
+    """Show a step that is to be made the way mode `checkpoints` does."""
+    asked = tuple(as_dict(each) for each in task.interrupts)
+    known = {"interrupts": asked} if task.error is None else {"error": task.error}
+    return {"id": task.id, "name": task.name, **known, "state": task.state}
 
 
 def as_dict(question: Interrupt) -> dict[str, Any]:

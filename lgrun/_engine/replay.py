@@ -85,7 +85,7 @@ class Calls:
                 (self._at.get(write.path) or self._add(write)).result = write
         for alike in self._alike.values():
             alike.calls.sort(key=lambda call: call.path)
-        self._recorded = list(self._at.values())
+        self._recorded = dict(self._at)
 
     def _add(self, write: PendingWrite) -> _Call:
         known = self._at.get(write.path)
@@ -148,6 +148,22 @@ class Calls:
         self._insert(_Call(path, name, digest, args, used=True))
         return Launch(path, mismatch)
 
+    def node(self, path: Path, names: Collection[str]) -> PendingWrite | None:
+        """Return the result of a graph's node at `path` if it is known, under one of its `names`; if not, expect one.
+
+        A node needs no matching: its place follows from the graph and what was applied before.
+        """
+        known = self._at.get(path)
+        if known is None:
+            self._insert(_Call(path, "", None, None, used=True))
+            return None
+        known.used = True
+        return known.result if known.result is not None and known.result.name in names else None
+
+    def was_begun(self, path: Path) -> bool:
+        """Tell whether an earlier run began the call at `path`."""
+        return path in self._recorded
+
     def record(self, write: PendingWrite) -> None:
         """Take note of a result that is now in the journal."""
         self._at[write.path].result = write
@@ -165,7 +181,7 @@ class Calls:
         """Describe the results recorded before this run that the finished frame at `path` did not ask for."""
         return [
             describe(c.name, c.args)
-            for c in self._recorded
+            for c in self._recorded.values()
             if c.result is not None and not c.used and c.path[:-1] == path
         ]
 

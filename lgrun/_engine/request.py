@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal, TypeAlias, TypedDict
 
-from lgrun._engine.events import Event, Namespace, RunEnded
+from lgrun._engine.events import Event, Namespace, Outputs, RunEnded
 from lgrun._engine.project import Projector
 from lgrun._engine.run import Settings
 from lgrun.constants import INTERRUPT
@@ -24,9 +24,10 @@ class RunOptions(TypedDict, total=False):
             Several give (mode, chunk) pairs. `stream` yields `updates` if not told otherwise; `invoke` returns what
             the workflow returns, or the list of chunks of the modes given.
         print_mode: modes whose chunks are printed while the workflow runs.
-        output_keys: which of its values a workflow shows: `__end__` (default), what it returns, or `__previous__`,
-            what it saves.
-        interrupt_before, interrupt_after: `"*"`, or a list of names: stop before or after the workflow's own step.
+        output_keys: which of its values a workflow shows: keys of a graph's state; for functions `__end__`, what they
+            return, or `__previous__`, what they save.
+        interrupt_before, interrupt_after: `"*"`, or a list of names: stop before or after these steps; a functional
+            workflow has one step, called like itself.
         durability: when results reach the disk: `sync` (default): before the workflow goes on; `async`: soon after;
             `exit`: when the run stops.
         subgraphs: show nested workflows too; each chunk has its namespace in front.
@@ -49,28 +50,28 @@ class Request:
     """One call of `invoke`, `stream` or an async sibling.
 
     Args:
-        workflow: its name.
         config: its configuration.
         options: its keyword arguments.
         default: the stream mode if none is given.
+        channels: the workflow's channels, of which `output_keys` names some.
         root: namespace of the run that is asked for.
         now: the time, ISO 8601, for mode `debug`.
     """
 
     def __init__(
         self,
-        workflow: str,
         config: Config,
         options: RunOptions,
         *,
         default: StreamMode,
+        channels: Sequence[str],
         root: Namespace,
         now: Callable[[], str],
     ) -> None:
         self.config = _read(config)
         self.root = root
-        self._workflow = workflow
         self._options = options
+        self._outputs = _outputs(options.get("output_keys"), channels)
         self._mode = options.get("stream_mode") or default
         self._printed = _several(options.get("print_mode") or ())
         self._now = now
@@ -84,7 +85,7 @@ class Request:
             root=root,
             subgraphs=self._options.get("subgraphs", False),
             version=self._options.get("version", "v1"),
-            output_keys=self._options.get("output_keys"),
+            outputs=self._outputs,
             metadata=_shown(self.config),
             now=self._now,
         )
@@ -92,7 +93,7 @@ class Request:
     @property
     def silent(self) -> bool:
         """Nobody wants to hear of anything but the end."""
-        return self._mode == "values" and not self._printed and self._options.get("output_keys") is None
+        return self._mode == "values" and not self._printed and self._outputs is None
 
     def settings(self, *, saved: bool, retry: Sequence[RetryPolicy], nests: Callable[[], bool]) -> Settings:
         """Return what the run is told; a `saved` one needs a thread. `nests` is asked only if it matters."""
@@ -103,8 +104,8 @@ class Request:
             config=self.config,
             durability=self._options.get("durability") or "sync",
             retry=retry,
-            pause_before=_means(self._options.get("interrupt_before"), self._workflow),
-            pause_after=_means(self._options.get("interrupt_after"), self._workflow),
+            pause_before=self._options.get("interrupt_before") or (),
+            pause_after=self._options.get("interrupt_after") or (),
             checkpoints=checkpoints,
             nests=checkpoints and nests(),
             control=self._options.get("control"),
@@ -127,7 +128,7 @@ class Request:
         value = outcome(ended)
         if self._mode != "values":
             return self.chunks
-        if self._options.get("output_keys") is not None and not ended.surfaced:
+        if self._outputs is not None and not ended.surfaced:
             value = self.chunks[-1] if self.chunks else None
         if self._options.get("version") == "v2":
             return GraphOutput({}, ended.surfaced) if ended.surfaced else GraphOutput(value)
@@ -188,8 +189,11 @@ def merged(base: Config, config: Config | None) -> dict[str, Any]:
     return {**both, "tags": tags} if tags else both
 
 
-def _means(names: Names, workflow: str) -> bool:
-    return names == "*" or (names is not None and workflow in names)
+def _outputs(keys: str | Sequence[str] | None, channels: Sequence[str]) -> Outputs | None:
+    for key in [keys] if isinstance(keys, str) else keys or ():
+        if key not in channels:
+            raise ValueError(f"Key {key} not in channels: the workflow has {', '.join(channels)}")
+    return keys
 
 
 def _several(modes: Modes | tuple[()]) -> list[StreamMode]:

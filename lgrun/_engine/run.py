@@ -8,7 +8,7 @@ Rule 3: a run that was refused, broken or cancelled starts nothing more.
 import logging
 import sys
 import threading
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Literal, NamedTuple, TypeAlias
 
@@ -16,8 +16,8 @@ from lgrun._engine import answers, ids, replay
 from lgrun._engine.events import CustomData, Event, QuestionAsked, ReplayMismatch, TaskCached
 from lgrun._engine.frame import Frame
 from lgrun._engine.journal import Journal
-from lgrun._engine.model import Flush, Function, Instruction, RunCancelled
-from lgrun._engine.program import Program
+from lgrun._engine.model import Flush, Function, Instruction, NodeCall, RunCancelled
+from lgrun._engine.program import Names, Program
 from lgrun.checkpoint.base import BaseCheckpointSaver, Claim, Path, PendingWrite
 from lgrun.checkpoint.serde import decode, encode, hand_on
 from lgrun.errors import GraphInterrupt, NotSerializableError, ReplayMismatchError
@@ -59,8 +59,7 @@ class Settings(NamedTuple):
         by: who answers, for the history.
         wait: seconds to wait for a thread that another run holds; None waits for ever.
         retry: policies of the workflow, which its tasks inherit.
-        pause_before: stop before the first step of a new run.
-        pause_after: report a stop after the last step.
+        pause_before, pause_after: names of steps before or after which to stop; without any, the program's own.
         checkpoints: somebody wants to hear of checkpoints.
         nests: the workflow's code calls other workflows, as far as can be seen from outside.
         control: asks the run to stop before its next step.
@@ -74,8 +73,8 @@ class Settings(NamedTuple):
     by: str | None = None
     wait: float | None = 0.0
     retry: Sequence[RetryPolicy] = ()
-    pause_before: bool = False
-    pause_after: bool = False
+    pause_before: Names = ()
+    pause_after: Names = ()
     checkpoints: bool = False
     nests: bool = False
     control: RunControl | None = None
@@ -130,7 +129,7 @@ class Run:
         self.questions = replay.Questions()
         self.asked: dict[str, QuestionAsked] = {}
         self.nested: dict[tuple[str, ...], str] = {}
-        self.value: Any = None
+        self.held: Mapping[str, Any] = {}
         self.previous: Any = None
         self.seed = world.token(8).hex()
         self.stopped: BaseException | None = None
@@ -259,6 +258,17 @@ class Run:
         available: dict[str, Any] = {"config": frame.config, "writer": frame.write, "store": None}
         available["previous"] = self.previous if frame.ns == () else None
         return {name: available[name] for name in function.inject}
+
+    def known_node(self, path: Path, call: NodeCall) -> Any:
+        """Return what the node at `path` came to, if that is known, else None."""
+        names = [call.function.name, *([call.handler.name] if call.handler else [])]
+        with self._lock:
+            write = self.calls.node(path, names)
+        return None if write is None or write.value is None else decode(write.value)
+
+    def was_begun(self, path: Path) -> bool:
+        """Tell whether an earlier run began the call at `path`."""
+        return self.calls.was_begun(path)
 
     # --- values ---
 

@@ -1,96 +1,264 @@
 """From a saved checkpoint to the snapshot that `get_state` shows."""
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, TypeAlias
 
 from lgrun._engine.ids import nested_id, task_id
+from lgrun._engine.model import NodeCall
+from lgrun._engine.program import Kept, Program
+from lgrun._engine.project import shown
 from lgrun._engine.request import thread_id
-from lgrun.checkpoint.base import BaseCheckpointSaver, Checkpoint, Encoded, PendingWrite, Saved, open_questions
+from lgrun.checkpoint.base import BaseCheckpointSaver, Checkpoint, Encoded, Path, PendingWrite, Saved, open_questions
 from lgrun.checkpoint.serde import decode
 from lgrun.types import Interrupt, PregelTask, StateSnapshot
 
 _SOURCES = {"input": "input", "end": "loop", "step": "loop", "update": "update", "fork": "fork"}
 
-
-def state(saver: BaseCheckpointSaver, config: Mapping[str, Any], nests: bool) -> StateSnapshot:
-    """Return a thread as it stands, or as it stood at the checkpoint that `config` names."""
-    thread, wanted = thread_id(config), config["configurable"].get("checkpoint_id")
-    ns = config["configurable"].get("checkpoint_ns")
-    saved = saver.load(thread, None if ns else wanted)
-    if saved is None:
-        return _empty(dict(config))
-    if ns:
-        return nested(saved, ns) or _empty(dict(config))
-    after = saver.load(thread, saved.checkpoint.seq + 1) if wanted else None
-    if after is not None and after.checkpoint.parent != saved.checkpoint.seq:
-        after = None
-    return _of(saver, saved, after, nests)
+Find: TypeAlias = Callable[[str], Program | None]
+"""Finds the program of a workflow that is called inside another one, by its name."""
 
 
-def history(
-    saver: BaseCheckpointSaver,
-    config: Mapping[str, Any],
-    wanted: Mapping[str, Any] | None,
-    before: Mapping[str, Any] | None,
-    limit: int | None,
-    nests: bool,
-) -> Iterator[StateSnapshot]:
-    """Yield a thread's checkpoints, newest first; see `Workflow.get_state_history`."""
-    thread, end = thread_id(config), None
-    if before is not None:
-        mark = saver.load(thread, before["configurable"]["checkpoint_id"])
-        end = None if mark is None else mark.checkpoint.seq
-    completed: dict[int, Saved] = {}
-    for saved in saver.history(thread, before=end):
+class Reader:
+    """Shows the threads of a workflow.
+
+    Args:
+        saver: where they are kept.
+        program: the workflow.
+        nests: its steps call other workflows, as far as can be seen from outside.
+        find: finds these.
+    """
+
+    def __init__(self, saver: BaseCheckpointSaver, program: Program, nests: bool, find: Find) -> None:
+        self._saver = saver
+        self._program = program
+        self._nests = nests
+        self._find = find
+
+    def state(self, config: Mapping[str, Any], *, subgraphs: bool = False) -> StateSnapshot:
+        """Return a thread as it stands, or as it stood at the checkpoint that `config` names."""
+        thread, wanted = thread_id(config), config["configurable"].get("checkpoint_id")
+        ns = config["configurable"].get("checkpoint_ns")
+        saved = self._saver.load(thread, None if ns else wanted)
+        if saved is None:
+            return _empty(dict(config))
+        if ns:
+            return self._nested(saved, ns) or _empty(dict(config))
+        after = self._saver.load(thread, saved.checkpoint.seq + 1) if wanted else None
+        if after is not None and after.checkpoint.parent != saved.checkpoint.seq:
+            after = None
+        found = self._of(saved, after, latest=wanted is None)
+        return self._with_nested(found, saved) if subgraphs else found
+
+    def history(
+        self,
+        config: Mapping[str, Any],
+        wanted: Mapping[str, Any] | None,
+        before: Mapping[str, Any] | None,
+        limit: int | None,
+    ) -> Iterator[StateSnapshot]:
+        """Yield a thread's checkpoints, newest first; see `Workflow.get_state_history`."""
+        thread, end = thread_id(config), None
+        if before is not None:
+            mark = self._saver.load(thread, before["configurable"]["checkpoint_id"])
+            end = None if mark is None else mark.checkpoint.seq
+        completed: dict[int, Saved] = {}
+        for saved in self._saver.history(thread, before=end):
+            point = saved.checkpoint
+            if point.kind in ("end", "step", "update") and point.parent is not None:
+                completed.setdefault(point.parent, saved)
+            after = completed.pop(point.seq, None)
+            if wanted and not wanted.items() <= metadata(point).items():
+                continue
+            if limit is not None and limit <= 0:
+                return
+            limit = None if limit is None else limit - 1
+            yield self._of(saved, after, latest=False)
+
+    def _of(self, saved: Saved, after: Saved | None, *, latest: bool) -> StateSnapshot:
         point = saved.checkpoint
-        if point.complete and point.parent is not None:
-            completed.setdefault(point.parent, saved)
-        after = completed.pop(point.seq, None)
-        if wanted and not wanted.items() <= metadata(point).items():
-            continue
-        if limit is not None and limit <= 0:
-            return
-        limit = None if limit is None else limit - 1
-        yield _of(saver, saved, after, nests)
+        parent = None if point.parent is None else self._saver.load(point.thread, point.parent)
+        values, tasks = self._shown(saved, after, latest)
+        return StateSnapshot(
+            values=values,
+            next=tuple(task.name for task in tasks if not (latest and task.result is not None)),
+            config=_config(point.thread, point.id),
+            metadata=metadata(point),
+            created_at=point.at,
+            parent_config=None if parent is None else _config(point.thread, parent.checkpoint.id),
+            tasks=tuple(tasks),
+            interrupts=tuple(question for task in tasks for question in task.interrupts),
+        )
+
+    def _shown(self, saved: Saved, after: Saved | None, latest: bool) -> tuple[Any, list[PregelTask]]:
+        point, program = saved.checkpoint, self._program
+        if program.stepwise:
+            return _standing_shown(program, standing(program, saved), saved, after, latest=latest)
+        kept = saved
+        if not point.complete and point.previous is not None:
+            kept = self._saver.load(point.thread, point.previous) or saved
+        value = decoded(kept.checkpoint.value) if kept.checkpoint.complete else None
+        if point.complete:
+            return value, []
+        return value, tasks_at(program, program.begin(None, None), saved, self._nests, after)
+
+    def _with_nested(self, state: StateSnapshot, saved: Saved) -> StateSnapshot:
+        """Show the state of the nested run itself where a snapshot names one."""
+        tasks = []
+        for task in state.tasks:
+            inner = None if task.state is None else self._nested(saved, task.state["configurable"]["checkpoint_ns"])
+            tasks.append(task if inner is None else task._replace(state=self._with_nested(inner, saved)))
+        return state._replace(tasks=tuple(tasks))
+
+    def _nested(self, saved: Saved, ns: str) -> StateSnapshot | None:
+        """Return the snapshot of the run nested at `ns`, which saves no checkpoints; None if none has begun there."""
+        point = saved.checkpoint
+        start = next((write for write in reversed(saved.writes) if write.kind == "start" and write.ns == ns), None)
+        if start is None:
+            return None
+        program = self._program.find(start.name) or self._find(start.name)
+        if program is not None and program.stepwise:
+            values, tasks, number = _replayed(program, saved, start.path, ns)
+        else:
+            values, tasks, number = _body_of(saved, start)
+        step = number - 1
+        own, before = nested_id(point.id, start.path, number), nested_id(point.id, start.path, number - 1)
+        place = {"thread_id": point.thread, "checkpoint_ns": ns}
+        parent = {**place, "checkpoint_id": before, "checkpoint_map": {"": point.id, ns: before}}
+        stepwise = program is not None and program.stepwise
+        return StateSnapshot(
+            values=values,
+            next=tuple(task.name for task in tasks if task.result is None),
+            config={
+                "configurable": {**place, "checkpoint_id": own, "checkpoint_map": {"": point.id, ns: own}},
+            },
+            metadata={"source": "loop" if number else "input", "step": step, "parents": {"": point.id}},
+            created_at=start.at,
+            parent_config={"configurable": parent} if number and stepwise else None,
+            tasks=tuple(tasks),
+            interrupts=tuple(question for task in tasks for question in task.interrupts),
+        )
 
 
-def _of(saver: BaseCheckpointSaver, saved: Saved, after: Saved | None, nests: bool) -> StateSnapshot:
-    point = saved.checkpoint
-    before = None if point.previous is None else saver.load(point.thread, point.previous)
-    parent = None if point.parent is None else saver.load(point.thread, point.parent)
-    return _snapshot(saved, before, after, None if parent is None else parent.checkpoint.id, nests)
+def _body_of(saved: Saved, start: PendingWrite) -> tuple[Any, list[PregelTask], int]:
+    """Return the value of a nested functional workflow, its step if it is not finished, and its last checkpoint."""
+    result = next((write for write in saved.writes if write.kind == "result" and write.path == start.path), None)
+    if result is not None:
+        return decoded(result.value), [], 1
+    asked = [w for w in open_questions(saved.writes) if w.path[: len(start.path)] == start.path]
+    questions = tuple(_interrupt(write) for write in sorted(asked, key=lambda w: w.path)[:1])
+    node = task_id(saved.checkpoint.id, start.path)
+    return None, [PregelTask(node, start.name, ("__pregel_pull", start.name), interrupts=questions)], 0
+
+
+def _replayed(program: Program, saved: Saved, path: Path, ns: str) -> tuple[Any, list[PregelTask], int]:
+    """Return how a nested graph stands, from the results of its nodes."""
+    state, number = program.begin(None, None), 0
+    while calls := program.next_calls(state):
+        results = [_result(saved, path + call.path) for call in calls]
+        if any(result is None for result in results):
+            break
+        state, number = program.apply(state, results), number + 1
+    values, tasks = _standing_shown(program, state, saved, None, latest=True, path=path, ns=ns)
+    return values, tasks, number
+
+
+def _standing_shown(
+    program: Program,
+    state: Any,
+    saved: Saved,
+    after: Saved | None,
+    *,
+    latest: bool,
+    path: Path = (),
+    ns: str = "",
+) -> tuple[Any, list[PregelTask]]:
+    """Return the values of a graph, with what finished nodes of an unfinished step wrote, and the nodes of the step."""
+    tasks = tasks_at(program, state, saved, False, after, path, ns)
+    channels = program.channels(state)
+    results = [_result(saved, path + call.path) for call in program.next_calls(state)]
+    if latest and any(result is not None for result in results):
+        try:
+            channels = program.channels(program.apply(state, results))
+        except Exception:
+            # The run failed with it; what stands is all the more worth showing.
+            return shown(channels, program.channel_names), tasks
+    return shown(channels, program.channel_names), tasks
+
+
+def tasks_at(
+    program: Program,
+    state: Any,
+    saved: Saved,
+    nests: bool,
+    after: Saved | None = None,
+    path: Path = (),
+    ns: str = "",
+) -> list[PregelTask]:
+    """Return the steps that are made next from a state, with what is known of them.
+
+    Args:
+        program: the workflow.
+        state: of it.
+        saved: the checkpoint, and the journal that may tell of these steps.
+        nests: the steps call other workflows.
+        after: the checkpoint that followed, if there is one.
+        path: of the call, if the workflow is nested.
+        ns: of the nested run.
+    """
+    calls = sorted(program.listed(state), key=lambda call: call.rank)
+    return [_task(call, saved, nests, after, path + call.path, ns) for call in calls]
+
+
+def _task(call: NodeCall, saved: Saved, nests: bool, after: Saved | None, path: Path, ns: str) -> PregelTask:
+    point, known = saved.checkpoint, None
+    node = task_id(point.id, path)
+    if call.recorded:
+        known = _result(saved, path)
+        result = None if known is None or known.get("handled") else dict(known.get("update", ()))
+    else:
+        result = None if after is None else decoded(after.checkpoint.value)
+    finished = known is not None if call.recorded else after is not None
+    place = f"{ns}|" if ns else ""
+    inner = {"thread_id": point.thread, "checkpoint_ns": f"{place}{call.function.name}:{node}"}
+    return PregelTask(
+        id=node,
+        name=call.function.name,
+        path=call.origin,
+        error=_error(saved, path, finished) if call.recorded or not finished else None,
+        interrupts=_questions(saved, path, after is not None),
+        state={"configurable": inner} if nests or call.nests else None,
+        result=result,
+    )
+
+
+def _result(saved: Saved, path: Path) -> Any:
+    """Return what the node at `path` came to, or None."""
+    write = next((write for write in saved.writes if write.kind == "result" and write.path == path), None)
+    return None if write is None else decoded(write.value)
+
+
+def _error(saved: Saved, path: Path, finished: bool) -> str | None:
+    """Return the error of a step's latest attempt, of a finished step that of the last one that failed."""
+    found = None
+    for write in saved.writes:
+        if write.kind == "run" and not finished:
+            found = None
+        elif write.kind == "error" and write.path == path:
+            found = decoded(write.value)
+    return found
+
+
+def _questions(saved: Saved, path: Path, finished: bool) -> tuple[Interrupt, ...]:
+    """Return the question that the caller was told of: the last one recorded that a step has open, or had."""
+    still_open = {write.id for write in open_questions(saved.writes)}
+    asked = [w for w in saved.writes if w.kind == "interrupt" and w.path[: len(path)] == path]
+    last = [write for write in asked if finished or write.id in still_open][-1:]
+    return tuple(_interrupt(write) for write in last)
 
 
 def _empty(config: dict[str, Any]) -> StateSnapshot:
     """Return the snapshot of a thread that does not exist."""
     return StateSnapshot({}, (), config, None, None, None, (), ())
-
-
-def _snapshot(
-    saved: Saved, before: Saved | None, after: Saved | None, parent_id: str | None, nests: bool
-) -> StateSnapshot:
-    """Return the snapshot of a checkpoint.
-
-    Args:
-        saved: the checkpoint.
-        before: the last completed run before it, for a checkpoint that starts one.
-        after: the checkpoint that completed its run, if there is one.
-        parent_id: id of the checkpoint it follows.
-        nests: the workflow calls other workflows.
-    """
-    point = saved.checkpoint
-    tasks = () if point.complete else (_step(saved, after, nests),)
-    shown = saved if point.complete else before
-    return StateSnapshot(
-        values=None if shown is None else _decoded(shown.checkpoint.value),
-        next=tuple(task.name for task in tasks),
-        config=_config(point.thread, point.id),
-        metadata=metadata(point),
-        created_at=point.at,
-        parent_config=None if parent_id is None else _config(point.thread, parent_id),
-        tasks=tasks,
-        interrupts=tuple(question for task in tasks for question in task.interrupts),
-    )
 
 
 def metadata(point: Checkpoint) -> dict[str, Any]:
@@ -99,107 +267,36 @@ def metadata(point: Checkpoint) -> dict[str, Any]:
         "source": _SOURCES[point.kind],
         "step": point.step,
         "parents": {},
-        **(_decoded(point.metadata) or {}),
+        **(decoded(point.metadata) or {}),
     }
+
+
+def kept_at(point: Checkpoint) -> Kept:
+    """Return what a checkpoint holds of its program's state."""
+    value = decoded(point.value)
+    return Kept(value, value if point.save is None else decoded(point.save), decoded(point.frontier), point.next)
+
+
+def standing(program: Program, saved: Saved) -> Any:
+    """Return the state of a graph at a checkpoint."""
+    point, writes = saved
+    state = program.thaw(kept_at(point))
+    if point.input is not None:
+        state = program.begin(decoded(point.input), state)
+    for write in writes:
+        if write.kind == "command":
+            state = program.told(state, decoded(write.value))
+    return state
+
+
+def decoded(encoded: Encoded | None) -> Any:
+    """Return the value of a stored form; None if there is none."""
+    return None if encoded is None else decode(encoded)
 
 
 def _config(thread: str, id: str) -> dict[str, Any]:
     return {"configurable": {"thread_id": thread, "checkpoint_ns": "", "checkpoint_id": id}}
 
 
-def with_nested(state: StateSnapshot, saver: BaseCheckpointSaver) -> StateSnapshot:
-    """Show the state of the nested run itself where a snapshot names one."""
-    tasks = []
-    for task in state.tasks:
-        saved = (
-            None
-            if task.state is None
-            else saver.load(thread_id(state.config), state.config["configurable"]["checkpoint_id"])
-        )
-        inner = None if saved is None else nested(saved, task.state["configurable"]["checkpoint_ns"])
-        tasks.append(task if inner is None else task._replace(state=inner))
-    return state._replace(tasks=tuple(tasks))
-
-
-def nested(saved: Saved, ns: str) -> StateSnapshot | None:
-    """Return the snapshot of the run nested at `ns`, which saves no checkpoints; None if none has begun there."""
-    point = saved.checkpoint
-    start = next((write for write in reversed(saved.writes) if write.kind == "start" and write.ns == ns), None)
-    if start is None:
-        return None
-    result = next((write for write in saved.writes if write.kind == "result" and write.path == start.path), None)
-    asked = [w for w in open_questions(saved.writes) if w.path[: len(start.path)] == start.path]
-    questions = tuple(_interrupt(write) for write in sorted(asked, key=lambda w: w.path)[:1])
-    step = PregelTask(task_id(point.id, start.path), start.name, ("__pregel_pull", start.name), interrupts=questions)
-    own = nested_id(point.id, start.path, 0 if result is None else 1)
-    return StateSnapshot(
-        values=None if result is None else _decoded(result.value),
-        next=(start.name,) if result is None else (),
-        config={
-            "configurable": {
-                "thread_id": point.thread,
-                "checkpoint_ns": ns,
-                "checkpoint_id": own,
-                "checkpoint_map": {"": point.id, ns: own},
-            }
-        },
-        metadata={
-            "source": "input" if result is None else "loop",
-            "step": -1 if result is None else 0,
-            "parents": {"": point.id},
-        },
-        created_at=start.at,
-        parent_config=None,
-        tasks=(step,) if result is None else (),
-        interrupts=questions if result is None else (),
-    )
-
-
-def nested_config(point: Checkpoint, node: str) -> dict[str, Any]:
-    """Name the run that a step starts inside this one."""
-    return {"configurable": {"thread_id": point.thread, "checkpoint_ns": f"{point.entrypoint}:{node}"}}
-
-
-def _decoded(encoded: Encoded | None) -> Any:
-    return None if encoded is None else decode(encoded)
-
-
-def _step(saved: Saved, after: Saved | None, nests: bool) -> PregelTask:
-    point = saved.checkpoint
-    node = task_id(point.id, ())
-    return PregelTask(
-        id=node,
-        name=point.entrypoint,
-        path=("__pregel_pull", point.entrypoint),
-        error=None if after is not None else _error(saved),
-        interrupts=_surfaced(saved) if after is None else _last_asked(saved),
-        state=nested_config(point, node) if nests else None,
-        result=None if after is None else _decoded(after.checkpoint.value),
-    )
-
-
-def _error(saved: Saved) -> str | None:
-    found = None
-    for write in saved.writes:
-        if write.kind == "run":
-            found = None
-        elif write.kind == "error" and write.path == ():
-            found = _decoded(write.value)
-    return found
-
-
-def _surfaced(saved: Saved) -> tuple[Interrupt, ...]:
-    """Return the question that the caller was told of: the last one recorded."""
-    still_open = {write.id for write in open_questions(saved.writes)}
-    last = [write for write in saved.writes if write.kind == "interrupt" and write.id in still_open][-1:]
-    return tuple(_interrupt(write) for write in last)
-
-
-def _last_asked(saved: Saved) -> tuple[Interrupt, ...]:
-    """Return the last question that a finished run had stopped with."""
-    asked = [write for write in saved.writes if write.kind == "interrupt"]
-    return (_interrupt(asked[-1]),) if asked else ()
-
-
 def _interrupt(write: PendingWrite) -> Interrupt:
-    return Interrupt(_decoded(write.value), write.id or "", write.schema)
+    return Interrupt(decoded(write.value), write.id or "", write.schema)

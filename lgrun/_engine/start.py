@@ -16,10 +16,11 @@ class Fresh(NamedTuple):
 
 
 class Continue(NamedTuple):
-    """Take up the unfinished run of `saved`, with these answers by question id."""
+    """Take up the unfinished run of `saved`, with these answers by question id; `command` says more to a graph."""
 
     saved: Saved
     answers: Mapping[str, Any]
+    command: Command[Any] | None = None
 
 
 class Fork(NamedTuple):
@@ -39,13 +40,14 @@ class Finished(NamedTuple):
 Start: TypeAlias = Fresh | Continue | Fork | Finished
 
 
-def decide_start(head: Saved | None, at: Saved | None, input: Any) -> Start:
+def decide_start(head: Saved | None, at: Saved | None, input: Any, steered: bool = False) -> Start:
     """Decide where an invocation starts.
 
     Args:
         head: the thread's latest checkpoint, or None.
         at: the checkpoint that the caller named; `head` if it named none, None if there is no such checkpoint.
         input: what the caller gave: an input, a Command with answers, or None to continue.
+        steered: a Command may also write to the state and lead to nodes.
 
     Raises:
         EmptyInputError: nothing to start with and nothing to continue.
@@ -57,13 +59,15 @@ def decide_start(head: Saved | None, at: Saved | None, input: Any) -> Start:
     if head is None or at is None:
         raise EmptyInputError("Received no input for __start__: the thread has no run to continue")
     resume = input.resume if isinstance(input, Command) else None
+    command = input if steered and isinstance(input, Command) and (input.update is not None or input.goto) else None
     if at.checkpoint.seq != head.checkpoint.seq:
         return _go_back(at, resume)
-    if at.checkpoint.complete:
+    if at.checkpoint.complete and command is None:
         if _is_id_map(resume):
             raise UnknownInterruptError(_unknown(next(iter(resume)), []))
         return Finished(at)
-    return Continue(at, {} if resume is None else match_answers(resume, Questions(at.writes).open_ids()))
+    answers = {} if resume is None else match_answers(resume, Questions(at.writes).open_ids())
+    return Continue(at, answers, command)
 
 
 def _go_back(at: Saved, resume: Any) -> Fork:

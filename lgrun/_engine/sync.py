@@ -8,7 +8,7 @@ from threading import current_thread, get_ident
 from typing import Any, TypeVar
 
 from lgrun._engine.context import current
-from lgrun._engine.flow import Flow, nested_flow, task_flow
+from lgrun._engine.flow import Flow, task_flow
 from lgrun._engine.frame import Frame
 from lgrun._engine.future import WORKERS, LimitedWorkers, TaskFuture
 from lgrun._engine.model import (
@@ -22,8 +22,10 @@ from lgrun._engine.model import (
     Returned,
     Settle,
     Sleep,
+    Together,
     below,
 )
+from lgrun._engine.nested import nested_flow
 from lgrun._engine.program import Program
 from lgrun._engine.run import Known, Run
 from lgrun.checkpoint.base import Path
@@ -77,6 +79,8 @@ class SyncDriver:
                 return step.action()
             case Sleep():
                 time.sleep(step.seconds)
+            case Together():
+                return self.together(step)
             case Settle():
                 self.settle(step)
         return None
@@ -100,6 +104,17 @@ class SyncDriver:
             return Raised(error)
         finally:
             current.reset(token)
+
+    def together(self, step: Together) -> list[Outcome]:
+        """Step through several flows at the same time; all come to their ends."""
+        calls = [self._begin(flow, path) for flow, path in zip(step.flows, step.paths, strict=True)]
+        return [_outcome(call) for call in calls]
+
+    def _begin(self, flow: Flow, path: Path) -> TaskFuture[Any]:
+        future: TaskFuture[Any] = TaskFuture(_Job(self, flow, copy_context()), self.workers)
+        self.running[future] = path
+        self.workers.submit(future)
+        return future
 
     def settle(self, step: Settle) -> None:
         """Wait for the calls that are not over, running those that nobody has begun, or stopping these."""
@@ -130,10 +145,7 @@ class SyncDriver:
             future.claim()
             future.set_result(plan.value)
             return future
-        future = TaskFuture(_Job(self, task_flow(self.run, plan), copy_context()), self.workers)
-        self.running[future] = plan.frame.path
-        self.workers.submit(future)
-        return future
+        return self._begin(task_flow(self.run, plan), plan.frame.path)
 
     def for_sync(self) -> "SyncDriver":
         """Return the driver for a workflow that is called with `invoke`."""
@@ -163,6 +175,11 @@ def _settle(call: TaskFuture[Any]) -> None:
         call.exception()
     except CancelledError:
         pass
+
+
+def _outcome(call: TaskFuture[Any]) -> Outcome:
+    error = call.exception()
+    return Returned(call.result()) if error is None else Raised(error)
 
 
 def _nothing(future: TaskFuture[Any]) -> None:

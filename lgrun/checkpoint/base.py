@@ -27,7 +27,9 @@ Path: TypeAlias = tuple[tuple[int, int], ...]
 """Where a call was made: one (strand, position) pair per level of nesting; () is the entrypoint's body itself."""
 
 CheckpointKind: TypeAlias = Literal["input", "step", "end", "update", "fork"]
-WriteKind: TypeAlias = Literal["run", "start", "result", "error", "interrupt", "answer", "cancelled", "checkpoint"]
+WriteKind: TypeAlias = Literal[
+    "run", "start", "result", "error", "interrupt", "answer", "command", "cancelled", "checkpoint"
+]
 ThreadStatus: TypeAlias = Literal["done", "failed", "stopped", "waiting", "running", "crashed"]
 
 
@@ -89,6 +91,8 @@ class Checkpoint:
         input: what the run was given (`input`).
         value: what the run returned (`end`, `update`).
         save: what the next run gets as `previous`, where that is not `value`.
+        frontier: what runs next, for a graph: the program's own words.
+        next: the names of what runs next, for a graph.
         metadata: the user's own, and nothing else of the configuration.
         origin: where the workflow's code is, as the command line recorded it.
     """
@@ -106,13 +110,15 @@ class Checkpoint:
     input: Encoded | None = None
     value: Encoded | None = None
     save: Encoded | None = None
+    frontier: Encoded | None = None
+    next: tuple[str, ...] = ()
     metadata: Encoded | None = None
     origin: dict[str, Any] | None = None
 
     @property
     def complete(self) -> bool:
-        """There is nothing left to run: it holds a value, not an input."""
-        return self.input is None
+        """There is nothing left to run: it holds a value, neither an input nor steps to make."""
+        return self.input is None and not self.next
 
 
 class PendingWrite(NamedTuple):
@@ -126,6 +132,7 @@ class PendingWrite(NamedTuple):
     | error | path, name, type, message, trace, ms, attempt, value (its repr): it raised; path () ends the run |
     | interrupt | path, name, index, digest, id, q, value, schema: a question was asked |
     | answer | id, value, by: it was answered |
+    | command | value, by: a graph was written to and led somewhere from outside |
     | cancelled | by: the run was stopped |
     | checkpoint | ns, path, number, value: a nested run's own checkpoint |
     """

@@ -65,10 +65,11 @@ _WRITE_TYPES: dict[str, frozenset[Any]] = {
 _CHECKPOINT_TYPES: dict[str, frozenset[Any]] = {
     **dict.fromkeys(("thread", "id", "kind", "at", "entrypoint"), _STR),
     **dict.fromkeys(("seq", "step", "parent", "previous", "questions"), _INT),
-    **dict.fromkeys(("input", "value", "save", "metadata"), _ANY),
+    **dict.fromkeys(("input", "value", "save", "frontier", "metadata"), _ANY),
+    "next": _LIST,
     "workflow": _DICT,
 }
-_VALUES = ("input", "value", "save", "metadata")
+_VALUES = ("input", "value", "save", "frontier", "metadata")
 _FIELDS = PendingWrite._fields
 _ALWAYS = ("at", "path", "name")
 _WRITE_KINDS = frozenset(get_args(WriteKind))
@@ -142,6 +143,7 @@ def encode_checkpoint(checkpoint: Checkpoint) -> bytes:
     document |= {"seq": c.seq, "id": c.id, "parent": c.parent, "previous": c.previous, "kind": c.kind}
     document |= {"step": c.step, "at": c.at, "questions": c.questions, "entrypoint": safe_text(c.entrypoint)}
     document |= {name: _spliced(getattr(c, name)) for name in _VALUES}
+    document["next"] = [safe_text(name) for name in c.next] or None
     document["workflow"] = None if c.origin is None else tagged(c.origin)
     return sealed(orjson.dumps(_set(document)), place_seed(c.thread, c.seq))
 
@@ -224,6 +226,8 @@ def decode_checkpoint(data: bytes, thread: str, seq: int, where: str) -> Checkpo
         for name in _VALUES:
             if name in fields:
                 fields[name] = Encoded(tree=fields[name], plain=plain)
+        if "next" in fields:
+            fields["next"] = tuple([as_text(name) for name in fields["next"]])
         if "workflow" in fields:
             fields["origin"] = untagged(fields.pop("workflow"))
         found = Checkpoint(**fields)

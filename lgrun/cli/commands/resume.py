@@ -171,6 +171,6 @@ def _go_on(
             return conclude(env, store, name, outcome, seconds=0.0)
     started = env.monotonic()
     job = Job(loaded.workflow, name, on_change, patience, "resume")
-    payload = Command(resume=answers) if answers else None
+    payload: Command[str] | None = Command(resume=answers) if answers else None
     outcome = converse(env, job, payload, asking=not left)
     return conclude(env, store, name, outcome, seconds=env.monotonic() - started)

@@ -1,0 +1,250 @@
+"""A graph as a program: which nodes run in the next step, and what their results do to the state. Pure.
+
+Rule 1: the nodes of a step run side by side and see the state before it; what they wrote is applied together, in the
+order of their names, Sends after them by index.
+Rule 2: then edges, conditional edges, `goto` and joins say which nodes run next. A node led to twice runs once; each
+Send is a call of its own.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from lgrun._engine.model import NodeCall, NodeResult
+from lgrun._engine.program import Kept, Output, Pauses, Program
+from lgrun._engine.project import shown
+from lgrun.constants import END, START
+from lgrun.errors import InvalidUpdateError
+from lgrun.graph._plan import Plan
+from lgrun.graph._schema import coerced
+from lgrun.types import Command, Send, StateUpdate
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How a graph stands between two steps.
+
+    Args:
+        values: its state.
+        nodes: names of the nodes that run next.
+        sends: calls that run next with inputs of their own.
+        added: nodes that a Command from outside has led to, which run beside the others.
+        deferred: nodes that run when nothing else is left to run.
+        joins: which of the nodes that a join waits for have run, by the join's name; all of them until it has run.
+        ran: the nodes of the last step.
+        number: how many steps were made.
+        given: the graph's input, before the first step.
+    """
+
+    values: Mapping[str, Any]
+    nodes: tuple[str, ...] = ()
+    sends: tuple[Send, ...] = ()
+    added: tuple[str, ...] = ()
+    deferred: tuple[str, ...] = ()
+    joins: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    ran: tuple[str, ...] = ()
+    number: int = 0
+    given: Any = None
+
+
+@dataclass(frozen=True, slots=True)
+class GraphProgram:
+    """A compiled graph, seen by the engine."""
+
+    plan: Plan
+    stepwise: bool = True
+
+    @property
+    def name(self) -> str:
+        return self.plan.name
+
+    @property
+    def outputs(self) -> Sequence[str]:
+        return self.plan.outputs
+
+    @property
+    def streamed(self) -> Sequence[str]:
+        return tuple(self.plan.keys)
+
+    @property
+    def channel_names(self) -> Sequence[str]:
+        return tuple(self.plan.keys)
+
+    @property
+    def pauses(self) -> Pauses:
+        return self.plan.pauses
+
+    # --- states and checkpoints ---
+
+    def begin(self, input: Any, memory: Standing | None) -> Standing:
+        if memory is None:
+            empty = {key.name: key.empty() for key in self.plan.keys.values() if key.empty is not None}
+            return Standing(empty, (START,), given=input)
+        waiting = {name: starts for name, starts in memory.joins.items() if not self._joined({name: starts})}
+        return replace(memory, nodes=(START,), sends=(), added=(), deferred=(), joins=waiting, number=0, given=input)
+
+    def thaw(self, kept: Kept) -> Standing:
+        held = kept.frontier or {}
+        return Standing(
+            kept.value or {},
+            tuple(held.get("nodes", ())),
+            tuple(held.get("sends", ())),
+            tuple(held.get("added", ())),
+            tuple(held.get("deferred", ())),
+            {name: tuple(starts) for name, starts in held.get("joins", {}).items()},
+            tuple(held.get("ran", ())),
+            held.get("number", 0),
+        )
+
+    def kept(self, state: Standing) -> Kept:
+        parts = {
+            "nodes": list(state.nodes),
+            "sends": list(state.sends),
+            "added": list(state.added),
+            "deferred": list(state.deferred),
+            "joins": {name: list(starts) for name, starts in state.joins.items()},
+            "ran": list(state.ran),
+            "number": state.number,
+        }
+        frontier = {name: part for name, part in parts.items() if part}
+        pulled = sorted((*state.nodes, *state.deferred), key=lambda name: self.plan.nodes[name].rank)
+        names = [*(send.node for send in state.sends), *pulled]
+        values = dict(state.values)
+        return Kept(values, values, frontier, tuple(names))
+
+    def channels(self, state: Standing) -> Mapping[str, Any]:
+        return state.values
+
+    def output(self, state: Standing) -> Output:
+        value = shown(state.values, self.plan.outputs)
+        return Output(value, value)
+
+    # --- steps ---
+
+    def next_calls(self, state: Standing) -> list[NodeCall]:
+        return [self._call(state, name, index, sent) for index, (name, sent) in enumerate(self._due(state))]
+
+    def _due(self, state: Standing) -> Iterator[tuple[str, Send | None]]:
+        """Yield what runs next in the order in which it is started: Sends, then nodes by name."""
+        for send in state.sends:
+            yield send.node, send
+        for name in (*state.nodes, *state.added):
+            yield name, None
+
+    def listed(self, state: Standing) -> list[NodeCall]:
+        calls = self.next_calls(state)
+        waiting = [self._call(state, name, len(calls) + more, None) for more, name in enumerate(state.deferred)]
+        return [*calls, *waiting]
+
+    def _call(self, state: Standing, name: str, index: int, sent: Send | None) -> NodeCall:
+        node = self.plan.nodes[name]
+        given = state.given if sent is None else sent.arg
+        if sent is None and name != START:
+            given = coerced(node.schema, state.values)
+        triggers = ("__pregel_push",) if sent is not None else self.plan.triggers.get(name, (START,))
+        return NodeCall(
+            node.function,
+            (given, state.values),
+            given,
+            ((state.number, index),),
+            triggers=triggers,
+            origin=("__pregel_pull", name) if sent is None else ("__pregel_push", index, False),
+            recorded=True,
+            hidden=name == START,
+            handler=node.handler,
+            rank=index - len(state.sends) if sent is not None else node.rank,
+            nests=bool(node.inner),
+        )
+
+    def apply(self, state: Standing, results: Sequence[Any]) -> Standing:
+        """Return the state after a step; a result of None, of a node that has not finished, changes nothing."""
+        due = list(self._due(state))
+        done = [(name, result) for (name, sent), result in zip(due, results, strict=True) if result is not None]
+        sent = sum(1 for (_, send), result in zip(due, results, strict=True) if send and result is not None)
+        ordered = [*done[sent:], *done[:sent]]
+        values = {**state.values, **self.plan.merged(state.values, [result for _, result in ordered])}
+        return self._led(replace(state, values=values, number=state.number + 1, given=None), ordered)
+
+    def _led(self, state: Standing, results: Sequence[tuple[str, Any]]) -> Standing:
+        """Return the state with the nodes that these results lead to."""
+        led: set[str] = set()
+        sends: list[Send] = []
+        for name, result in results:
+            if not result.get("handled"):
+                led.update(self.plan.nodes[name].targets)
+            for target in result.get("goto", ()):
+                sends.append(target) if isinstance(target, Send) else led.add(target)
+        joins = self._arrived(state.joins, results)
+        joined = self._joined(joins)
+        known = self.plan.nodes
+        wanted = sorted(name for name in (led | joined) if name in known and name != START)
+        deferred = {*state.deferred, *(name for name in wanted if known[name].defer)}
+        nodes = [name for name in wanted if not known[name].defer]
+        sends = [send for send in sends if send.node in known]
+        if not nodes and not sends:
+            nodes, deferred = sorted(deferred), set()
+        ran = tuple(dict.fromkeys(name for name, _ in results))
+        waiting = tuple(sorted(deferred))
+        return replace(state, nodes=tuple(nodes), sends=tuple(sends), added=(), deferred=waiting, joins=joins, ran=ran)
+
+    def _arrived(
+        self, before: Mapping[str, tuple[str, ...]], results: Sequence[tuple[str, Any]]
+    ) -> dict[str, tuple[str, ...]]:
+        """Return which nodes have run that joins wait for; a join that has run waits anew."""
+        ran = [name for name, _ in results]
+        count = [name for name, result in results if not result.get("handled")]
+        joins = {}
+        for join in self.plan.joins:
+            held = () if join.end in ran else before.get(join.name, ())
+            joins[join.name] = tuple(sorted({*held, *(name for name in count if name in join.starts)}))
+        return {name: arrived for name, arrived in joins.items() if arrived}
+
+    def _joined(self, joins: Mapping[str, tuple[str, ...]]) -> set[str]:
+        """Return the nodes for which everything has arrived."""
+        return {join.end for join in self.plan.joins if set(joins.get(join.name, ())) == set(join.starts)}
+
+    # --- from outside ---
+
+    def find(self, name: str) -> Program | None:
+        return next((inner for node in self.plan.nodes.values() for inner in node.inner if inner.name == name), None)
+
+    def command(self, command: Command[Any]) -> NodeResult:
+        return self.plan.result(command)
+
+    def told(self, state: Standing, result: NodeResult) -> Standing:
+        values = {**state.values, **self.plan.merged(state.values, [result])}
+        goto = result.get("goto", [])
+        sends = [target for target in goto if isinstance(target, Send) and target.node in self.plan.nodes]
+        names = [name for name in goto if isinstance(name, str) and name in self.plan.nodes and name not in state.nodes]
+        return replace(state, values=values, sends=(*state.sends, *sends), added=(*state.added, *names))
+
+    def check(self, updates: Sequence[StateUpdate]) -> None:
+        for update in updates:
+            if update.as_node not in (None, END) and update.as_node not in self.plan.nodes:
+                raise InvalidUpdateError(f"Node {update.as_node} does not exist")
+
+    def by_hand(self, state: Standing | None, updates: Sequence[StateUpdate]) -> Kept:
+        base = state or self.begin(None, None)
+        results: list[tuple[str, NodeResult]] = []
+        for values, as_node, _ in updates:
+            if as_node == END:
+                return self.kept(replace(base, nodes=(), sends=(), added=(), deferred=()))
+            results.append(self._as_node(base, values, as_node or self._last(base)))
+        merged = {**base.values, **self.plan.merged(base.values, [result for _, result in results])}
+        after = replace(base, values=merged, number=base.number + 1, given=None)
+        return self.kept(self._led(after, results))
+
+    def _as_node(self, state: Standing, values: Any, name: str) -> tuple[str, NodeResult]:
+        """Return what a node would have come to by returning `values`."""
+        result = self.plan.taken_in(values) if name == START else self.plan.result(values)
+        seen = {**state.values, **self.plan.merged(state.values, [result])}
+        for branch in self.plan.nodes[name].branches:
+            led = branch.targets(branch.call(coerced(branch.schema, seen)))
+            result["goto"] = [*result.get("goto", ()), *led]
+        return name, result
+
+    def _last(self, state: Standing) -> str:
+        """Return the node that ran last."""
+        if len(state.ran) > 1:
+            raise InvalidUpdateError("Ambiguous update, specify as_node")
+        return state.ran[0] if state.ran else START
