@@ -248,8 +248,8 @@ class Workflow:
     def _request(self, config: Config | None, options: RunOptions, default: StreamMode, outer: Frame | None) -> Request:
         root = () if outer is None else outer.open_ns()
         whole = merged(self.config, config)
-        channels = self._program.channel_names
-        return Request(whole, options, default=default, channels=channels, root=root, now=_now)
+        known, stepwise = self._program.channel_names, self._program.stepwise
+        return Request(whole, options, default=default, channels=known, stepwise=stepwise, root=root, now=_now)
 
     def _run(
         self, request: Request, emit: Callable[[Event], None] | None, *, is_async: bool = False, **settings: Any

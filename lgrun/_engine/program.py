@@ -114,9 +114,6 @@ class Program(Protocol):
     def told(self, state: Any, result: NodeResult) -> Any:
         """Return the state after such a Command."""
 
-    def listed(self, state: Any) -> Sequence[NodeCall]:
-        """Return what snapshots list: the next calls, and those that wait until nothing else is left."""
-
     def find(self, name: str) -> "Program | None":
         """Return the workflow of that name which one of the steps runs, as far as can be seen from outside."""
 
@@ -185,9 +182,6 @@ class FunctionProgram:
 
     def told(self, state: Any, result: NodeResult) -> Any:
         return state
-
-    def listed(self, state: Any) -> Sequence[NodeCall]:
-        return self.next_calls(state)
 
     def find(self, name: str) -> Program | None:
         return None

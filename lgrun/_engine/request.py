@@ -54,6 +54,7 @@ class Request:
         options: its keyword arguments.
         default: the stream mode if none is given.
         channels: the workflow's channels, of which `output_keys` names some.
+        stepwise: the workflow has a state, which it shows while it waits.
         root: namespace of the run that is asked for.
         now: the time, ISO 8601, for mode `debug`.
     """
@@ -65,12 +66,14 @@ class Request:
         *,
         default: StreamMode,
         channels: Sequence[str],
+        stepwise: bool,
         root: Namespace,
         now: Callable[[], str],
     ) -> None:
         self.config = _read(config)
         self.root = root
         self._options = options
+        self._stepwise = stepwise
         self._outputs = _outputs(options.get("output_keys"), channels)
         self._mode = options.get("stream_mode") or default
         self._printed = _several(options.get("print_mode") or ())
@@ -131,7 +134,8 @@ class Request:
         if self._outputs is not None and not ended.surfaced:
             value = self.chunks[-1] if self.chunks else None
         if self._options.get("version") == "v2":
-            return GraphOutput({}, ended.surfaced) if ended.surfaced else GraphOutput(value)
+            held = ended.value if self._stepwise else {}
+            return GraphOutput(held, ended.surfaced) if ended.surfaced else GraphOutput(value)
         return value
 
     def nested_result(self, value: Any) -> Any:

@@ -138,6 +138,12 @@ class Reader:
             interrupts=tuple(question for task in tasks for question in task.interrupts),
         )
 
+    def _around(self, saved: Saved, ns: str) -> dict[str, str]:
+        """Return the checkpoints of the runs around the one nested at `ns`, by their namespaces."""
+        outer = ns.rpartition("|")[0]
+        inner = self._nested(saved, outer) if outer else None
+        return {} if inner is None else {**self._around(saved, outer), outer: inner.config["configurable"]["checkpoint_id"]}
+
 
 def _body_of(saved: Saved, start: PendingWrite) -> tuple[Any, list[PregelTask], int]:
     """Return the value of a nested functional workflow, its step if it is not finished, and its last checkpoint."""
@@ -205,7 +211,7 @@ def tasks_at(
         path: of the call, if the workflow is nested.
         ns: of the nested run.
     """
-    calls = sorted(program.listed(state), key=lambda call: call.rank)
+    calls = sorted(program.next_calls(state), key=lambda call: call.rank)
     return [_task(call, saved, nests, after, path + call.path, ns) for call in calls]
 
 

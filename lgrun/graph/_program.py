@@ -107,7 +107,7 @@ class GraphProgram:
             "number": state.number,
         }
         frontier = {name: part for name, part in parts.items() if part}
-        pulled = sorted((*state.nodes, *state.deferred), key=lambda name: self.plan.nodes[name].rank)
+        pulled = sorted((*state.nodes, *state.added), key=lambda name: self.plan.nodes[name].rank)
         names = [*(send.node for send in state.sends), *pulled]
         values = dict(state.values)
         return Kept(values, values, frontier, tuple(names))
@@ -130,11 +130,6 @@ class GraphProgram:
             yield send.node, send
         for name in (*state.nodes, *state.added):
             yield name, None
-
-    def listed(self, state: Standing) -> list[NodeCall]:
-        calls = self.next_calls(state)
-        waiting = [self._call(state, name, len(calls) + more, None) for more, name in enumerate(state.deferred)]
-        return [*calls, *waiting]
 
     def _call(self, state: Standing, name: str, index: int, sent: Send | None) -> NodeCall:
         node = self.plan.nodes[name]
