@@ -2,6 +2,7 @@
 
 import itertools
 import operator
+import threading
 from collections.abc import Callable
 from typing import Annotated, Any, TypedDict
 
@@ -74,12 +75,20 @@ def at(snapshot: Any) -> dict[str, Any]:
     return {"configurable": {"thread_id": names["thread_id"], "checkpoint_id": names["checkpoint_id"]}}
 
 
-def parts(flow: Any, given: Any, config: Any = THREAD, **options: Any) -> list[Any]:
-    """Return the chunks of a stream, the error it ends with as the last one."""
+def parts(
+    flow: Any, given: Any, config: Any = THREAD, seen: threading.Event | None = None, **options: Any
+) -> list[Any]:
+    """Return the chunks of a stream, the error it ends with as the last one; `seen` is set at the first chunk.
+
+    A node that is to fail after another one has finished waits for that: LangGraph keeps a node's update for sure
+    only if its chunk is out when another one fails. And it hands a chunk out at once only if `custom` is streamed.
+    """
     chunks: list[Any] = []
     try:
         for chunk in flow.stream(given, config, **options):
             chunks.append(chunk)
+            if seen is not None:
+                seen.set()
     except Exception as error:
         chunks.append(error)
     return chunks

@@ -146,7 +146,7 @@ class Workflow:
             results = [self._task(name, n).result() for n in range(node.tasks)]
             answers = self._answers(node, label)
             if self._fails(node, label):
-                time.sleep(self._waits[node.id])
+                time.sleep(self._wait(node, label))
                 raise Boom(f"{name} fails for the {self._passed[node.id, label]}. time")
             return self._end(node, state, label, [results, answers])
 
@@ -156,7 +156,7 @@ class Workflow:
             results = [await self._task(name, n) for n in range(node.tasks)]
             answers = self._answers(node, label)
             if self._fails(node, label):
-                await asyncio.sleep(self._waits[node.id])
+                await asyncio.sleep(self._wait(node, label))
                 raise Boom(f"{name} fails for the {self._passed[node.id, label]}. time")
             return self._end(node, state, label, [results, answers])
 
@@ -178,6 +178,11 @@ class Workflow:
             return False
         self._passed[node.id, label] += 1
         return self._passed[node.id, label] <= node.failures
+
+    def _wait(self, node: Node, label: str) -> float:
+        # An attempt that is followed by another one need not wait; nodes that fail for good do so one after another.
+        last = not node.attempts or self._passed[node.id, label] % node.attempts == 0
+        return self._waits[node.id] if last else 0.0
 
     def _failing_label(self, id: int) -> str:
         shape = self._shape

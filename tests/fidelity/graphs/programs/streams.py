@@ -138,7 +138,7 @@ def side_by_side(api: Api) -> Iterator[Any]:
         return {"log": ["c"]}
 
     chunks = []
-    for mode, chunk in fan(api, a, b, c).stream({"n": 1}, stream_mode=["updates", "values", "tasks"]):
+    for mode, chunk in fan(api, a, b, c).stream({"n": 1}, stream_mode=["updates", "values", "tasks", "custom"]):
         chunks.append((mode, chunk))
         if mode == "updates" and "c" in chunk:
             order[1].set()
