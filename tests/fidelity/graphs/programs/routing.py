@@ -12,8 +12,11 @@ from tests.fidelity.programs import program
 
 
 def steps(flow: Any, given: Any) -> list[Any]:
-    """Run a graph to its end and return which tasks each step had, and the values before it."""
-    flow.invoke(given, THREAD)
+    """Run a graph to its end and return which tasks each step had, and the values before it.
+
+    With `sync`, because otherwise LangGraph may save a join after the next step has changed it.
+    """
+    flow.invoke(given, THREAD, durability="sync")
     return [(s.metadata["step"], [t.name for t in s.tasks], s.values) for s in flow.get_state_history(THREAD)][::-1]
 
 
