@@ -120,7 +120,7 @@ def _ways(id: int, count: int) -> st.SearchStrategy[Way]:
         edges,
         st.builds(Branch, _options(id, count), st.booleans()),
         st.builds(Goto, _options(id, count)),
-        st.builds(Spread, _later(id, count), st.integers(1, 2), st.booleans()),
+        st.builds(Spread, _later(id, count), st.sampled_from([2, 1, 2, 3]), st.booleans()),
         back,
     )
 
@@ -160,7 +160,7 @@ def shapes(draw: st.DrawFn) -> Shape:
     # One node, or two that may run in one step, which is an error.
     for place in draw(st.one_of(some.map(lambda ids: ids[:1]), st.just(()), some)):
         nodes[place] = dataclasses.replace(nodes[place], plain=nodes[place].inner is None)
-    joins = draw(st.lists(_joins(count), max_size=1))
+    joins = draw(st.lists(_joins(count), max_size=2))
     # LangGraph may save a join after the next step has changed it, unless it has to wait for the disk.
     modes = ["sync", "exit"] if joins else ["async", "async", "sync", "exit"]
     return Shape(
