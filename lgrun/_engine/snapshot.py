@@ -123,13 +123,14 @@ class Reader:
         step = number - 1
         own, before = nested_id(point.id, start.path, number), nested_id(point.id, start.path, number - 1)
         place = {"thread_id": point.thread, "checkpoint_ns": ns}
-        parent = {**place, "checkpoint_id": before, "checkpoint_map": {"": point.id, ns: before}}
+        around = {"": point.id, **self._around(saved, ns)}
+        parent = {**place, "checkpoint_id": before, "checkpoint_map": {**around, ns: before}}
         stepwise = program is not None and program.stepwise
         return StateSnapshot(
             values=values,
             next=tuple(task.name for task in tasks if task.result is None),
             config={
-                "configurable": {**place, "checkpoint_id": own, "checkpoint_map": {"": point.id, ns: own}},
+                "configurable": {**place, "checkpoint_id": own, "checkpoint_map": {**around, ns: own}},
             },
             metadata={"source": "loop" if number else "input", "step": step, "parents": {"": point.id}},
             created_at=start.at,
@@ -142,7 +143,11 @@ class Reader:
         """Return the checkpoints of the runs around the one nested at `ns`, by their namespaces."""
         outer = ns.rpartition("|")[0]
         inner = self._nested(saved, outer) if outer else None
-        return {} if inner is None else {**self._around(saved, outer), outer: inner.config["configurable"]["checkpoint_id"]}
+        return (
+            {}
+            if inner is None
+            else {**self._around(saved, outer), outer: inner.config["configurable"]["checkpoint_id"]}
+        )
 
 
 def _body_of(saved: Saved, start: PendingWrite) -> tuple[Any, list[PregelTask], int]:
