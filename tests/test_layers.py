@@ -12,7 +12,7 @@ ROOT = Path(lgrun.__file__).parent
 LAYERS = [
     {"constants", "_fs", "_engine.context"},
     {"types"},
-    {"errors", "config", "runtime", "checkpoint.base"},
+    {"errors", "config", "runtime", "checkpoint.base", "graph.message"},
     {
         "_engine.ids",
         "_engine.model",
