@@ -93,6 +93,21 @@ class RealFs:
         fd = os.open(name, os.O_RDWR | os.O_CREAT | _SAFE, 0o600, dir_fd=parent)
         return self._private(fd, name)
 
+    def open_read(self, name: str, parent: int) -> int:
+        """Open a file for reading."""
+        return self._checked(os.open(name, os.O_RDONLY | _SAFE, dir_fd=parent), name)
+
+    def read_rest(self, fd: int, offset: int, limit: int = MAX_BYTES) -> bytes:
+        """Return an open file's bytes from `offset` on; of a file of more than `limit` bytes nothing is read."""
+        found = os.fstat(fd)
+        if found.st_size > limit:
+            raise OSError(errno.EFBIG, f"{found.st_size} bytes are more than the {limit} allowed")
+        pieces = []
+        while piece := os.pread(fd, max(found.st_size - offset, 0) + 1, offset):
+            pieces.append(piece)
+            offset += len(piece)
+        return b"".join(pieces)
+
     def read_file(self, name: str, parent: int, limit: int = MAX_BYTES) -> bytes:
         """Return a regular file's bytes; one of more than `limit` bytes is not read at all."""
         fd = os.open(name, os.O_RDONLY | _SAFE, dir_fd=parent)

@@ -1,0 +1,303 @@
+"""Long-term memory kept in the state directory: `FileStore`.
+
+`<state>/store/` has one log, `00000001.jsonl`, to which every batch appends one line under the lock, synced before
+`put` returns. A process keeps the items in memory and reads what others have appended before each operation. When most
+of a log is about items that have changed since, the items go into a new log with the next number and the old one is
+removed.
+"""
+
+import errno
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from lgrun._fs import MAX_BYTES, RealFs
+from lgrun.checkpoint._claim import Disk
+from lgrun.checkpoint._lock import ThreadLock, try_lock
+from lgrun.checkpoint._state_root import TEMPORARY, StateRoot, state_directory, write_new
+from lgrun.errors import StateError
+from lgrun.store._lines import Lines, encode_line, read_lines
+from lgrun.store._meaning import Vector
+from lgrun.store._ops import IndexConfig, Result, TTLConfig
+from lgrun.store._table import Change, Plan, Row, Table, Touch
+from lgrun.store.memory import TableStore
+
+__all__ = ["FileStore"]
+
+_STORE, _SUFFIX = "store", ".jsonl"
+_START = Lines([], 0, 0)
+_COMPACTED_FROM, _COMPACTED_AT = 1000, 4
+"""A log is compacted when it has so many changes, and so many times as many as there are items."""
+_PATIENCE = 30.0
+
+
+class FileStore(TableStore):
+    """Keeps items in a directory, for any number of processes. What `put` has returned from survives a power cut.
+
+    Args:
+        directory: the state directory; found by `state_directory()` if None. The first put creates it.
+        index: how items are found by meaning; None: they are not. Vectors are kept beside the items.
+        ttl: how long items live if a call says nothing; for ever by default.
+        fs: the disk.
+        now: seconds since the epoch.
+        clock: seconds that only go forward, for waiting.
+        sleep: waits for so many seconds.
+    """
+
+    def __init__(
+        self,
+        directory: str | os.PathLike[str] | None = None,
+        *,
+        index: IndexConfig | None = None,
+        ttl: TTLConfig | None = None,
+        fs: RealFs | None = None,
+        now: Callable[[], float] = time.time,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        super().__init__(index=index, ttl=ttl)
+        self.directory = os.path.realpath(state_directory() if directory is None else directory)
+        self._path = f"{self.directory}/{_STORE}"
+        self._fs = fs or RealFs()
+        self._root = StateRoot(self._fs, self.directory)
+        self._now = now
+        self._clock = clock
+        self._sleep = sleep
+        self._writing = threading.Lock()
+        self._reading = threading.Lock()
+        self._warned = (0, 0)
+        self._fd: int | None = None
+        self._forget()
+
+    def close(self) -> None:
+        """Close the log. The store can still be used."""
+        with self._reading:
+            self._forget()
+
+    def __del__(self) -> None:
+        fd = getattr(self, "_fd", None)
+        if fd is not None:
+            os.close(fd)
+
+    def _run(self, plan: Plan, vectors: dict[str, Vector]) -> list[Result]:
+        now = self._now()
+        changes = plan.changes(vectors, now)
+        with self._reading, Disk(self._path):
+            self._catch_up()
+            results, touched = self._table.answer(plan, vectors, now)
+        if changes or touched:
+            with self._writing, Disk(self._path):
+                self._write(changes, touched, now)
+        return results
+
+    async def _arun(self, plan: Plan, vectors: dict[str, Vector]) -> list[Result]:
+        import asyncio
+
+        return await asyncio.to_thread(self._run, plan, vectors)
+
+    # Reading
+
+    def _forget(self) -> None:
+        fd, self._fd = self._fd, None
+        if fd is not None:
+            self._fs.close(fd)
+        self._table = Table()
+        self._is_listed = False
+        self._number = 0
+        self._changes = 0
+        self._read = _START
+
+    def _catch_up(self, directory: int | None = None) -> None:
+        """Read what was appended since the last time. A log that was compacted meanwhile is read anew."""
+        if self._fd is not None:
+            found = self._fs.stat(self._fd)
+            if found.st_nlink and found.st_size == self._read.length:
+                return
+            if not found.st_nlink or found.st_size < self._read.length:
+                self._forget()
+        if self._fd is None and not self._open(directory):
+            return
+        self._take_in()
+
+    def _open(self, directory: int | None) -> bool:
+        """Open the latest log, if there is one."""
+        if directory is not None:
+            return self._open_latest(directory)
+        root = self._root.open(create=False)
+        if root is None:
+            return False
+        found = None
+        try:
+            found = self._fs.open_dir(_STORE, root)
+            return self._open_latest(found)
+        except FileNotFoundError:
+            return False
+        finally:
+            self._close(found, root)
+
+    def _open_latest(self, directory: int) -> bool:
+        while numbers := _numbers(self._fs.listdir(directory)):
+            try:
+                self._fd = self._fs.open_read(_name(max(numbers)), directory)
+            except FileNotFoundError:
+                continue  # it was compacted while we looked
+            self._number = max(numbers)
+            return True
+        return False
+
+    def _take_in(self) -> None:
+        assert self._fd is not None
+        start, where = self._read, f"{self._path}/{_name(self._number)}"
+        try:
+            found = read_lines(self._fs.read_rest(self._fd, start.length), self._number, where, start)
+            doubtful = bool(found.damage)
+        except StateError:
+            if not start.length:
+                raise
+            doubtful = True
+        if doubtful and start.length:
+            # What was read before may have been taken back: its writer could not sync it.
+            fd, number = self._fd, self._number
+            self._fd = None
+            self._forget()
+            self._fd, self._number = fd, number
+            found = read_lines(self._fs.read_rest(fd, 0), number, where, _START)
+        if found.damage and self._warned != (self._number, found.length):
+            self._warned = (self._number, found.length)
+            _warn(f"{found.damage} is damaged and left out")
+        for change in found.changes:
+            self._table.apply(change)
+        self._changes += len(found.changes)
+        self._read = found._replace(changes=[])
+
+    # Writing
+
+    def _write(self, changes: list[Change], touched: list[Touch], now: float) -> None:
+        with self._locked() as directory:
+            with self._reading:
+                if self._fd is not None and not self._fs.is_at(self._fd, _name(self._number), directory):
+                    self._forget()  # the state directory was moved away, or replaced
+                self._catch_up(directory)
+                known = [
+                    change
+                    for change in (*touched, *changes)
+                    if isinstance(change, Row) or self._table.find(change.namespace, change.key, now)
+                ]
+            if not known:
+                return
+            self._append(directory, known, sync=any(not isinstance(change, Touch) for change in known))
+            with self._reading:
+                self._catch_up(directory)
+                if self._changes >= _COMPACTED_FROM and self._changes >= _COMPACTED_AT * len(self._table):
+                    self._compact(directory, now)
+
+    def _append(self, directory: int, changes: list[Change], *, sync: bool) -> None:
+        number, read = self._number or 1, self._read
+        line = encode_line(number, read.lines + 1, changes)
+        if read.length + len(line) > MAX_BYTES:
+            raise OSError(errno.EFBIG, f"more than {MAX_BYTES >> 20} MB could not be read again", _name(number))
+        fd = self._fs.open_append(_name(number), directory)
+        try:
+            if read.torn or read.damage:
+                self._cut(fd, read)
+            try:
+                if self._fs.write(fd, line) != len(line):
+                    raise OSError(errno.ENOSPC, "No space left on device (only part of a record was written)")
+                if sync:
+                    self._fs.sync(fd)
+                self._list(directory)
+            except BaseException as error:
+                self._fs.truncate(fd, read.length)
+                if isinstance(error, OSError) and error.filename is None:
+                    error.filename = _name(number)
+                raise
+        finally:
+            self._fs.close(fd)
+
+    def _cut(self, fd: int, read: Lines) -> None:
+        if read.damage:
+            _warn(f"{read.damage} is damaged and was cut off; it may have been acknowledged")
+        self._fs.truncate(fd, read.length)
+
+    def _list(self, directory: int) -> None:
+        """Wait until the names that lead to the log would survive a power cut. A writer that died may not have."""
+        if not self._is_listed:
+            self._fs.sync_dir(directory)
+            self._root.sync()
+            self._is_listed = True
+
+    def _compact(self, directory: int, now: float) -> None:
+        number = self._number + 1
+        rows = self._table.rows(now)
+        write_new(
+            self._fs,
+            directory,
+            _name(number),
+            b"".join(encode_line(number, n, [row]) for n, row in enumerate(rows, 1)),
+        )
+        for name in self._fs.listdir(directory):
+            # What a writer that died had begun to write, too: we have the lock.
+            if name.startswith(TEMPORARY) or (_numbers([name]) and name != _name(number)):
+                self._fs.unlink(name, directory)
+
+    @contextmanager
+    def _locked(self) -> Iterator[int]:
+        """Give the descriptor of the locked directory."""
+        root = directory = lock = None
+        deadline, pause = self._clock() + _PATIENCE, 0.0002
+        try:
+            root = self._root.open(create=True)
+            assert root is not None
+            directory = self._make(root)
+            while lock is None:
+                lock = self._try_lock(root, directory)
+                if lock is None:
+                    if self._clock() >= deadline:
+                        raise StateError(
+                            f"{self._path} has been locked by another process for {_PATIENCE:.0f} seconds; "
+                            "see which one with: fuser -v lock"
+                        )
+                    self._sleep(pause)
+                    pause = min(pause * 1.5, 0.005)
+            yield directory
+        finally:
+            if lock is not None:
+                lock.release()
+            self._close(directory, root)
+
+    def _try_lock(self, root: int, directory: int) -> ThreadLock | None:
+        try:
+            return try_lock(self._fs, _STORE, root, directory)
+        except FileNotFoundError:
+            raise StateError(f"{self._path} was removed while it was written to; nothing was stored") from None
+
+    def _make(self, root: int) -> int:
+        try:
+            return self._fs.open_dir(_STORE, root)
+        except FileNotFoundError:
+            try:
+                self._fs.mkdir(_STORE, root)
+            except FileExistsError:
+                pass
+            return self._fs.open_dir(_STORE, root)
+
+    def _close(self, *fds: int | None) -> None:
+        for fd in fds:
+            if fd is not None:
+                self._fs.close(fd)
+
+
+def _name(number: int) -> str:
+    return f"{number:08d}{_SUFFIX}"
+
+
+def _numbers(names: list[str]) -> list[int]:
+    return [int(name[:8]) for name in names if name[8:] == _SUFFIX and name[:8].isascii() and name[:8].isdigit()]
+
+
+def _warn(message: str) -> None:
+    import logging  # takes as long to import as everything here together
+
+    logging.getLogger("lgrun").warning("%s", message)
