@@ -101,6 +101,8 @@ class StateRoot:
         try:
             fd = self._fs.open_root(self.path)
         except FileNotFoundError:
+            # The next directory there may get the same inode.
+            self._known = None
             if not create:
                 return None
             self._make(self.path)
