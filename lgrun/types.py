@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from datetime import timedelta
 
 __all__ = [
+    "CachePolicy",
     "Command",
     "Durability",
     "GraphOutput",
@@ -266,3 +267,17 @@ def interrupt(value: Any, *, response_schema: Any = None) -> Any:
         NotSerializableError: `value` cannot be saved.
     """
     return require_frame("interrupt()").interrupt(value, response_schema)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CachePolicy:
+    """Which calls of a task are the same, and for how long its results are worth keeping.
+
+    Args:
+        key_func: makes a text or bytes of a call's arguments; calls for which it makes the same share a result. None:
+            the arguments themselves count, by value.
+        ttl: seconds until a result is forgotten; None: never, 0: at once.
+    """
+
+    key_func: Callable[..., str | bytes] | None = None
+    ttl: float | None = None

@@ -12,7 +12,17 @@ ROOT = Path(lgrun.__file__).parent
 LAYERS = [
     {"constants", "_fs", "_engine.context"},
     {"types"},
-    {"errors", "config", "runtime", "checkpoint.base", "graph.message", "store._ops", "store._meaning", "store.base"},
+    {
+        "errors",
+        "config",
+        "runtime",
+        "checkpoint.base",
+        "graph.message",
+        "store._ops",
+        "store._meaning",
+        "store.base",
+        "cache.base",
+    },
     {
         "_engine.ids",
         "_engine.model",
@@ -32,6 +42,7 @@ LAYERS = [
         "checkpoint.migrations",
         "store._table",
         "store._lines",
+        "cache._entry",
     },
     {
         "checkpoint.memory",
@@ -42,6 +53,8 @@ LAYERS = [
         "checkpoint._thread_files",
         "store.memory",
         "store.file",
+        "cache.memory",
+        "cache.file",
     },
     {
         "_engine.journal",
