@@ -35,6 +35,7 @@ LAYERS = [
         "_engine.project",
         "checkpoint.serde",
         "checkpoint._classes",
+        "checkpoint._libraries",
         "checkpoint._refusals",
         "checkpoint._table",
         "checkpoint._line",

@@ -14,6 +14,8 @@ from collections.abc import Callable, Iterator
 from types import MemberDescriptorType, ModuleType
 from typing import Any, NamedTuple
 
+from lgrun.checkpoint._libraries import library_class
+
 __all__ = [
     "Droppable",
     "Family",
@@ -216,8 +218,11 @@ def _model_default(field: Any) -> Any:
 def _build_model(cls: Any, body: Any) -> Any:
     parts = _fields_in(cls, body)
     state = dict(_fields_in(cls, parts["fields"]))
+    extra = parts.get("extra")
     if foreign := state.keys() - cls.__pydantic_fields__.keys():
-        raise ValueError(f"{_full_name(cls)} has no field {min(foreign)!r}")
+        if cls.model_config.get("extra") != "allow":
+            raise ValueError(f"{_full_name(cls)} has no field {min(foreign)!r}")
+        extra = {**(extra or {}), **{name: state.pop(name) for name in sorted(foreign)}}
     given = set(parts.get("given", state))
     for name, field in cls.__pydantic_fields__.items():
         if name not in state:
@@ -225,8 +230,7 @@ def _build_model(cls: Any, body: Any) -> Any:
     made = object.__new__(cls)
     object.__setattr__(made, "__dict__", state)
     object.__setattr__(made, "__pydantic_fields_set__", given)
-    for part in ("extra", "private"):
-        held = parts.get(part)
+    for part, held in (("extra", extra), ("private", parts.get("private"))):
         object.__setattr__(made, f"__pydantic_{part}__", held and _fields_in(cls, held))
     return made
 
@@ -308,8 +312,9 @@ _registry: dict[str, type] = {
 
 
 def find(tag: str) -> type | None:
-    """Return the class registered under `module:qualname`, or None."""
-    return _registry.get(tag)
+    """Return the class registered under `module:qualname`, or that of a library that is loaded; else None."""
+    found = _registry.get(tag)
+    return library_class(tag) if found is None else found
 
 
 def note(cls: type) -> str:

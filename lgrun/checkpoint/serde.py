@@ -24,6 +24,7 @@ import orjson
 
 from lgrun.checkpoint import _classes
 from lgrun.checkpoint._classes import Droppable, Pairs, Parts, Refused, register, register_module
+from lgrun.checkpoint._libraries import missing_library
 from lgrun.checkpoint._refusals import reason_against
 from lgrun.checkpoint._table import MAX_HEX, row_of, row_tagged, to_base64
 from lgrun.checkpoint.base import Encoded
@@ -360,6 +361,8 @@ def _builder(tag: str) -> tuple[Callable[[Any, Any], Any], Any]:
     cls = _classes.find(tag)
     family = cls and _classes.family_of(cls)
     if not family:
+        if library := missing_library(tag):
+            raise DamagedStateError(f"a stored value is a {module}.{name}: import {library} in the workflow file")
         raise DamagedStateError(
             f"class {module}.{name} is not known to this process: import it in the workflow file, or register it"
         )
