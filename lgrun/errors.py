@@ -11,6 +11,7 @@
          ├─ NodeTimeoutError                an attempt took longer than it may
          ├─ GraphDrained                    the run was asked to stop before its next step
          ├─ GraphRecursionError             a graph did not finish within its recursion limit
+         ├─ InvalidNamespaceError           (also ValueError, in store.base) a store has no such place
          └─ LgrunError
              ├─ NotSerializableError        (also TypeError) a value cannot be saved
              ├─ SwallowedInterruptError     (also RuntimeError) workflow code caught a GraphInterrupt

@@ -89,7 +89,8 @@ def read_lines(data: bytes, number: int, where: str, start: Lines) -> Lines:
         try:
             if document["n"] != n + 1:
                 raise DamagedStateError(f"{place} says that it is line {document['n']}; nothing was changed")
-            changes.extend(_change(tree, plain=_TAG_IN_TEXT not in line) for tree in document["ops"])
+            plain = _TAG_IN_TEXT not in line
+            changes.extend([_change(tree, plain) for tree in document["ops"]])
         except MALFORMED as error:
             raise malformed(place, error) from error
         n, length = n + 1, length + len(line) + 1
@@ -116,7 +117,7 @@ def _tree(change: Change) -> dict[str, Any]:
     return {"op": "put", **place, "updated": change.updated, **given, "value": orjson.Fragment(change.json)}
 
 
-def _change(tree: dict[str, Any], *, plain: bool) -> Change:
+def _change(tree: dict[str, Any], plain: bool) -> Change:
     namespace, key = tuple(as_text(label) for label in tree["ns"]), as_text(tree["key"])
     return _KINDS[tree["op"]](namespace, key, tree, plain)
 

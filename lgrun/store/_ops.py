@@ -207,10 +207,13 @@ def checked(op: Any) -> Any:
         TypeError: a value to put is not a mapping.
     """
     if isinstance(op, GetOp):
-        return op._replace(namespace=_checked_labels(op.namespace), key=str(op.key))
+        namespace = _checked_labels(op.namespace)
+        return op if _is_as(op, namespace) else op._replace(namespace=namespace, key=str(op.key))
     if isinstance(op, PutOp):
-        value = None if op.value is None else dict(op.value)
-        return op._replace(namespace=_checked_namespace(op), key=str(op.key), value=value)
+        namespace = _checked_namespace(op)
+        if _is_as(op, namespace) and (op.value is None or type(op.value) is dict):
+            return op
+        return op._replace(namespace=namespace, key=str(op.key), value=None if op.value is None else dict(op.value))
     if not isinstance(op, (SearchOp, ListNamespacesOp)):
         raise ValueError(f"not an operation of a store: {type(op).__name__}")
     if op.limit < 0 or op.offset < 0:
@@ -218,6 +221,11 @@ def checked(op: Any) -> Any:
     if isinstance(op, SearchOp):
         return op._replace(namespace_prefix=_checked_labels(op.namespace_prefix))
     return op
+
+
+def _is_as(op: GetOp | PutOp, namespace: tuple[str, ...]) -> bool:
+    """Say whether an operation has this very namespace and a text as its key: making another one takes long."""
+    return op.namespace is namespace and type(op.key) is str
 
 
 def _checked_namespace(op: PutOp) -> tuple[str, ...]:
@@ -239,4 +247,4 @@ def _checked_labels(namespace: Any) -> tuple[str, ...]:
             raise InvalidNamespaceError(f"there is an empty label in {namespace}")
         if "." in label:
             raise InvalidNamespaceError(f"{label!r} in {namespace} contains a period")
-    return tuple(namespace)
+    return namespace if type(namespace) is tuple else tuple(namespace)

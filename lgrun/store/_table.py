@@ -93,6 +93,7 @@ class Plan:
 
     def __init__(self, ops: Sequence[Op], fields: Sequence[str] | None) -> None:
         self.ops = ops
+        self.reads = not all(isinstance(op, PutOp) for op in ops)
         # The last put to a key counts.
         puts = {(op.namespace, op.key): op for op in ops if isinstance(op, PutOp)}
         self._puts = [(op, self._texts(op, fields)) for op in puts.values()]

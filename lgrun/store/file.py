@@ -84,9 +84,11 @@ class FileStore(TableStore):
     def _run(self, plan: Plan, vectors: dict[str, Vector]) -> list[Result]:
         now = self._now()
         changes = plan.changes(vectors, now)
-        with self._reading, Disk(self._path):
-            self._catch_up()
-            results, touched = self._table.answer(plan, vectors, now)
+        results, touched = list[Result]([None] * len(plan.ops)), list[Touch]()
+        if plan.reads:
+            with self._reading, Disk(self._path):
+                self._catch_up()
+                results, touched = self._table.answer(plan, vectors, now)
         if changes or touched:
             with self._writing, Disk(self._path):
                 self._write(changes, touched, now)
@@ -167,10 +169,13 @@ class FileStore(TableStore):
         if found.damage and self._warned != (self._number, found.length):
             self._warned = (self._number, found.length)
             _warn(f"{found.damage} is damaged and left out")
+        self._took_in(found)
+
+    def _took_in(self, found: Lines) -> None:
         for change in found.changes:
             self._table.apply(change)
         self._changes += len(found.changes)
-        self._read = found._replace(changes=[])
+        self._read = Lines([], *found[1:])
 
     # Writing
 
@@ -187,13 +192,17 @@ class FileStore(TableStore):
                 ]
             if not known:
                 return
-            self._append(directory, known, sync=any(not isinstance(change, Touch) for change in known))
+            before = self._read
+            length = self._append(directory, known, sync=any(not isinstance(change, Touch) for change in known))
             with self._reading:
+                if self._fd is not None and self._read is before:
+                    self._took_in(Lines(known, before.lines + 1, length))
                 self._catch_up(directory)
                 if self._changes >= _COMPACTED_FROM and self._changes >= _COMPACTED_AT * len(self._table):
                     self._compact(directory, now)
 
-    def _append(self, directory: int, changes: list[Change], *, sync: bool) -> None:
+    def _append(self, directory: int, changes: list[Change], *, sync: bool) -> int:
+        """Add a line; return the length of the log. If this raises, nothing was added."""
         number, read = self._number or 1, self._read
         line = encode_line(number, read.lines + 1, changes)
         if read.length + len(line) > MAX_BYTES:
@@ -215,6 +224,7 @@ class FileStore(TableStore):
                 raise
         finally:
             self._fs.close(fd)
+        return read.length + len(line)
 
     def _cut(self, fd: int, read: Lines) -> None:
         if read.damage:

@@ -6,6 +6,7 @@ import os
 import stat
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -372,6 +373,14 @@ def test_what_a_put_costs(state: Path) -> None:
     store.batch([GetOp(SPACE, "k"), PutOp(SPACE, "not there", None)])
     store.search(())
     assert fs.syncs == 1
+
+
+def test_large_batches(state: Path) -> None:
+    """The time that a line takes grows with its length, not with its square: then this took a minute."""
+    started = time.process_time()
+    FileStore(state).batch([PutOp(SPACE, str(number), {"text": "x" * 100}) for number in range(20_000)])
+    assert len(FileStore(state).search((), limit=50_000)) == 20_000
+    assert time.process_time() - started < 15
 
 
 def test_descriptors(state: Path) -> None:
