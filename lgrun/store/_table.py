@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from lgrun.checkpoint.base import Encoded
 from lgrun.checkpoint.serde import decode, encode
-from lgrun.errors import NotSerializableError
+from lgrun.errors import DamagedStateError, NotSerializableError
 from lgrun.store._meaning import Vector, likeness, texts_at
 from lgrun.store._ops import GetOp, Item, ListNamespacesOp, MatchCondition, Op, PutOp, Result, SearchItem, SearchOp
 
@@ -51,8 +51,15 @@ class Row:
         self._shared: Any = None
 
     def value(self) -> Any:
-        """Return a copy of the value."""
-        return decode(Encoded(json=self.json, plain=self.plain))
+        """Return a copy of the value.
+
+        Raises:
+            DamagedStateError: it names a class that this process does not know, or is malformed.
+        """
+        try:
+            return decode(Encoded(json=self.json, plain=self.plain))
+        except DamagedStateError as error:
+            raise DamagedStateError(f"the item {self.key!r} of namespace {self.namespace}: {error}") from error
 
     def shared(self) -> Any:
         """Return the value to look at."""
