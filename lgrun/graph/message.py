@@ -86,7 +86,7 @@ def _merge(left: list[Any], right: list[Any], kind: _Kind) -> list[Any]:
         else:
             place[name] = len(merged)
             merged.append(message)
-    return [message for message in merged if kind.id_of(message) not in removed]
+    return [message for message in merged if kind.id_of(message) not in removed] if removed else merged
 
 
 def _with_ids(given: Any, kind: _Kind) -> list[Any]:
@@ -120,9 +120,17 @@ def _kind() -> _Kind:
         return _Kind(_as_dict, _id_of_dict, _named_dict, _dict_removes)
     core: Any = importlib.import_module("langchain_core.messages")
 
+    whole = set()
+
     def coerce(given: Any) -> Any:
+        # Nearly all are messages already: asking the library, even for their class, takes long.
+        if type(given) in whole:
+            return given
         (message,) = core.convert_to_messages([given])
-        return core.message_chunk_to_message(message)
+        message = core.message_chunk_to_message(message)
+        if message is given:
+            whole.add(type(given))
+        return message
 
     def named(message: Any, name: str) -> Any:
         # In place: whoever made the message finds it again by its id.
