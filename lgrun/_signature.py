@@ -48,7 +48,7 @@ def injected(call: Callable[..., Any], skip: int) -> frozenset[str]:
 
 
 def _asks(parameter: inspect.Parameter) -> bool:
-    if parameter.name == "previous":
+    if parameter.name in ("previous", "runtime"):
         return True
     allowed = {
         "config": ("RunnableConfig", "Optional[RunnableConfig]", "RunnableConfig | None"),

@@ -1,11 +1,14 @@
 """What workflow code may ask about the run it is in."""
 
-from typing import Any, TypedDict
+from typing import TYPE_CHECKING, Any, TypedDict
 
 from lgrun._engine.context import require_frame
 from lgrun.types import StreamWriter
 
-__all__ = ["RunnableConfig", "get_config", "get_stream_writer"]
+if TYPE_CHECKING:
+    from lgrun.store.base import BaseStore
+
+__all__ = ["RunnableConfig", "get_config", "get_store", "get_stream_writer"]
 
 
 class RunnableConfig(TypedDict, total=False):
@@ -30,6 +33,15 @@ def get_config() -> RunnableConfig:
         RuntimeError: called outside a running workflow.
     """
     return require_frame("get_config").config  # type: ignore[return-value]
+
+
+def get_store() -> "BaseStore":
+    """Return the workflow's long-term memory; None if it has none.
+
+    Raises:
+        RuntimeError: called outside a running workflow.
+    """
+    return require_frame("get_config").store  # type: ignore[no-any-return]
 
 
 def get_stream_writer() -> StreamWriter:

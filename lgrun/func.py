@@ -6,14 +6,17 @@ from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import Future
 from typing import Any, Generic, ParamSpec, TypeAlias, TypeVar, cast, overload
 
+from lgrun._engine.caching import space_of
 from lgrun._engine.context import require_frame
 from lgrun._engine.model import Function
 from lgrun._engine.program import Final, FunctionProgram
 from lgrun._engine.retry import as_policies
 from lgrun._signature import Timeout, injected, is_async, name_of, timeout_of
+from lgrun.cache.base import BaseCache
 from lgrun.checkpoint.base import BaseCheckpointSaver
-from lgrun.types import RetryPolicy
-from lgrun.workflow import Workflow
+from lgrun.store.base import BaseStore
+from lgrun.types import CachePolicy, RetryPolicy
+from lgrun.workflow import Extras, Workflow
 
 __all__ = ["entrypoint", "task"]
 
@@ -44,6 +47,14 @@ class TaskFunction(Generic[P, R]):
         frame: Any = require_frame("get_config")
         return cast("Future[R]", frame.driver.call(frame, self._function, args, kwargs))
 
+    def clear_cache(self, cache: BaseCache[Any]) -> None:
+        """Forget all results of the task that a cache keeps."""
+        cache.clear([space_of(self._function)])
+
+    async def aclear_cache(self, cache: BaseCache[Any]) -> None:
+        """Forget all results of the task that a cache keeps."""
+        await cache.aclear([space_of(self._function)])
+
     def __repr__(self) -> str:
         return f"<task {self.__name__!r}>"
 
@@ -57,6 +68,7 @@ def task(
     *,
     name: str | None = None,
     retry_policy: RetryPolicy | Sequence[RetryPolicy] | None = None,
+    cache_policy: CachePolicy | None = None,
     timeout: Timeout = None,
 ) -> Callable[[Callable[P, Any]], TaskFunction[P, Any]]: ...
 def task(
@@ -64,6 +76,7 @@ def task(
     *,
     name: str | None = None,
     retry_policy: RetryPolicy | Sequence[RetryPolicy] | None = None,
+    cache_policy: CachePolicy | None = None,
     timeout: Timeout = None,
 ) -> Any:
     """Make a function a task: a step whose result is saved and never computed twice in a run.
@@ -72,6 +85,7 @@ def task(
         func: the function, sync or async; any callable with a signature.
         name: what its calls are called in streams and histories; by default the function's name.
         retry_policy: when to try again after an error; of several, the first that matches decides.
+        cache_policy: which calls are the same, so that the workflow's cache may answer them in other threads and runs.
         timeout: how long an attempt may take, in seconds, as a timedelta or a TimeoutPolicy; async functions only.
 
     Raises:
@@ -87,6 +101,7 @@ def task(
                 inject=injected(call, skip=0),
                 retry=as_policies(retry_policy),
                 timeout=timeout_of(timeout, call, f"Task {name or name_of(call)!r}"),
+                cache=cache_policy,
             )
         )
 
@@ -96,10 +111,16 @@ def task(
 class entrypoint:  # the documented name
     """Make a function a workflow.
 
-    The function takes the input as its first parameter; it may ask for `previous`, `config` and `writer` by name.
+    The function takes the input as its first parameter; it may ask for `previous`, `config`, `writer`, `store` and
+    `runtime` by name.
 
     Args:
         checkpointer: where threads are saved; without one a run can be neither resumed nor looked at.
+        store: long-term memory, shared by all threads.
+        cache: where results of tasks with a cache policy are kept for other threads and runs.
+        context_schema: what `context` is made of when it is given as a dict: a dataclass or a pydantic model.
+        cache_policy: which inputs are the same, so that the cache may answer the whole run; and the policy of tasks
+            without one of their own.
         retry_policy: when to run the function again after an error; its finished tasks hand back their results. Tasks
             without a policy of their own inherit it.
         timeout: how long an attempt may take, in seconds, as a timedelta or a TimeoutPolicy; async functions only.
@@ -111,11 +132,15 @@ class entrypoint:  # the documented name
     def __init__(
         self,
         checkpointer: BaseCheckpointSaver | None = None,
-        *,
+        store: BaseStore | None = None,
+        cache: BaseCache[Any] | None = None,
+        context_schema: type[Any] | None = None,
+        cache_policy: CachePolicy | None = None,
         retry_policy: RetryPolicy | Sequence[RetryPolicy] | None = None,
         timeout: Timeout = None,
     ) -> None:
         self._checkpointer = checkpointer
+        self._extras = Extras(store, cache, context_schema, cache_policy)
         self._retry = as_policies(retry_policy)
         self._timeout = timeout
 
@@ -139,6 +164,7 @@ class entrypoint:  # the documented name
             inject=injected(func, skip=1),
             retry=self._retry,
             timeout=timeout_of(self._timeout, func, f"Node {name_of(func)!r}"),
+            cache=self._extras.policy,
         )
         return Workflow(
             FunctionProgram(function.name, function),
@@ -146,4 +172,5 @@ class entrypoint:  # the documented name
             retry=self._retry,
             is_async=function.is_async,
             source=func,
+            extras=self._extras,
         )

@@ -1,5 +1,6 @@
 """`Workflow`: what `@entrypoint` returns, and how it is run and looked at."""
 
+import dataclasses
 import inspect
 import os
 import random
@@ -8,8 +9,9 @@ from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextvars import copy_context
 from datetime import UTC, datetime
 from functools import partial
-from typing import Any, Self, TypeAlias, Unpack
+from typing import Any, NamedTuple, Self, TypeAlias, Unpack
 
+from lgrun._engine.caching import space_of
 from lgrun._engine.context import current
 from lgrun._engine.events import Event, Namespace, RunEnded
 from lgrun._engine.frame import Frame
@@ -21,8 +23,10 @@ from lgrun._engine.run import OnChange, Run, World
 from lgrun._engine.snapshot import Reader
 from lgrun._engine.stream import EventStream
 from lgrun._engine.sync import SyncDriver
+from lgrun.cache.base import BaseCache
 from lgrun.checkpoint.base import BaseCheckpointSaver
-from lgrun.types import RetryPolicy, StateSnapshot, StateUpdate, StreamMode
+from lgrun.store.base import BaseStore
+from lgrun.types import CachePolicy, RetryPolicy, StateSnapshot, StateUpdate, StreamMode
 
 __all__ = ["Config", "EventStream", "RunOptions", "Workflow"]
 
@@ -35,7 +39,18 @@ def _now() -> str:
 
 
 def _world() -> World:
-    return World(now=_now, timer=time.perf_counter, uniform=random.uniform, token=os.urandom, pid=os.getpid())
+    return World(
+        now=_now, timer=time.perf_counter, uniform=random.uniform, token=os.urandom, pid=os.getpid(), clock=time.time
+    )
+
+
+class Extras(NamedTuple):
+    """What a workflow has beside its code: see `entrypoint` for the meanings."""
+
+    store: BaseStore | None = None
+    cache: BaseCache[Any] | None = None
+    context_schema: type[Any] | None = None
+    policy: CachePolicy | None = None
 
 
 class Workflow:
@@ -44,6 +59,8 @@ class Workflow:
     Attributes:
         name: the function's name.
         checkpointer: where its threads are saved, or None.
+        store: its long-term memory, or None.
+        cache: its task cache, or None.
         config: laid under the configuration of every call; see `with_config`.
         doc: the function's docstring, or None.
         input_annotation: annotation of the input parameter, `inspect.Parameter.empty` without one.
@@ -58,6 +75,7 @@ class Workflow:
         retry: Sequence[RetryPolicy],
         is_async: bool,
         source: Callable[..., Any],
+        extras: "Extras" = Extras(),  # noqa: B008 - an immutable tuple
     ) -> None:
         if checkpointer is not None:
             check_saver(checkpointer)
@@ -72,6 +90,9 @@ class Workflow:
         self._program = program
         self._retry = retry
         self._is_async = is_async
+        self.store = extras.store
+        self.cache = extras.cache
+        self._extras = extras
         self._called = Function(name=self.name, call=source, is_async=is_async)
 
     def __repr__(self) -> str:
@@ -116,7 +137,7 @@ class Workflow:
         request = self._request(config, options, "values", outer)
         if outer is not None:
             listener = None if request.silent else request.collect
-            return request.nested_result(self._nested(outer, request.root, listener, input))
+            return request.nested_result(self._nested(outer, request.root, listener, input, request.context))
         run = self._run(request, None if request.silent else request.collect)
         return request.result(copy_context().run(SyncDriver(run).drive, run_flow(run, input)))
 
@@ -125,7 +146,7 @@ class Workflow:
         outer = _outer(config)
         request = self._request(config, options, _default_mode(config, outer), outer)
         if outer is not None:
-            self._nested(outer, request.root, request.collect, input)
+            self._nested(outer, request.root, request.collect, input, request.context)
             yield from request.chunks
             return
         events = EventStream(partial(self._run, request), input)
@@ -198,7 +219,7 @@ class Workflow:
         request = self._request(config, options, "values", outer)
         if outer is not None:
             listener = None if request.silent else request.collect
-            return request.nested_result(await self._anested(outer, request.root, listener, input))
+            return request.nested_result(await self._anested(outer, request.root, listener, input, request.context))
         return request.result(await self._adrive(input, request, None if request.silent else request.collect))
 
     async def astream(
@@ -210,7 +231,7 @@ class Workflow:
         outer = _outer(config)
         request = self._request(config, options, _default_mode(config, outer), outer)
         if outer is not None:
-            await self._anested(outer, request.root, request.collect, input)
+            await self._anested(outer, request.root, request.collect, input, request.context)
             for chunk in request.chunks:
                 yield chunk
             return
@@ -257,7 +278,17 @@ class Workflow:
         if not is_async:
             self._check_sync()
         asked = request.settings(saved=self.checkpointer is not None, retry=self._retry, nests=self._nests)
+        settings |= {"store": self.store, "cache": self.cache, "policy": self._extras.policy}
+        settings["context"] = self._context(request.context)
         return Run(self._program, self.checkpointer, asked._replace(**settings), _world(), emit)
+
+    def _context(self, given: Any) -> Any:
+        """Return the context as an instance of its schema, if that is a class made from keywords."""
+        schema = self._extras.context_schema
+        if not isinstance(given, dict) or schema is None:
+            return given
+        makes = dataclasses.is_dataclass(schema) or hasattr(schema, "model_fields")
+        return schema(**given) if makes else given
 
     async def _adrive(self, input: Any, request: Request, emit: Callable[[Event], None] | None) -> RunEnded:
         from lgrun._engine.aio import AsyncDriver
@@ -269,14 +300,21 @@ class Workflow:
         if self._is_async:
             raise TypeError(f"No synchronous function provided to {self.name!r}: it is async; use ainvoke or astream")
 
-    def _nested(self, outer: Frame, ns: Namespace, listener: Listener | None, input: Any) -> Any:
+    def _nested(self, outer: Frame, ns: Namespace, listener: Listener | None, input: Any, context: Any) -> Any:
         self._check_sync()
+        self._enter_context(outer, ns, context)
         with outer.run.listen(ns, listener):
             return outer.driver.for_sync().nested(outer, ns, self._called, self._program, input)
 
-    async def _anested(self, outer: Frame, ns: Namespace, listener: Listener | None, input: Any) -> Any:
+    async def _anested(self, outer: Frame, ns: Namespace, listener: Listener | None, input: Any, context: Any) -> Any:
+        self._enter_context(outer, ns, context)
         with outer.run.listen(ns, listener):
             return await outer.driver.for_async().nested(outer, ns, self._called, self._program, input)
+
+    def _enter_context(self, outer: Frame, ns: Namespace, given: Any) -> None:
+        """Give a nested run a context of its own, if the caller gave one."""
+        if given is not None:
+            outer.run.contexts[ns] = self._context(given)
 
     def _nests(self) -> bool:
         return bool(workflows_in(self.source))
@@ -355,6 +393,21 @@ class Workflow:
             place = {"thread_id": run.settings.thread, "checkpoint_ns": "", "checkpoint_id": new}
             written = {"configurable": place}
         return written
+
+    def clear_cache(self, nodes: Sequence[str] | None = None) -> None:
+        """Forget what the workflow's cache keeps of its own steps.
+
+        Args:
+            nodes: names of nodes; by default all.
+        """
+        if self.cache is not None:
+            self.cache.clear(
+                [space_of(step) for step in self._program.functions() if nodes is None or step.name in nodes]
+            )
+
+    async def aclear_cache(self, nodes: Sequence[str] | None = None) -> None:
+        """Forget what the workflow's cache keeps of its own steps; see `clear_cache`."""
+        await _in_thread(self.clear_cache, nodes)
 
     async def aget_state(self, config: Config, *, subgraphs: bool = False) -> StateSnapshot:
         """Return the thread as it stands; see `get_state`."""

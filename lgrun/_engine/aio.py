@@ -130,12 +130,13 @@ class AsyncDriver:
         total, idle = cast("float | None", policy.run_timeout), cast("float | None", policy.idle_timeout)
         try:
             async with asyncio.timeout(total) as whole, asyncio.timeout(idle) as quiet:
-                if idle is not None and policy.refresh_on == "auto":
-                    frame.progress = lambda: self._postpone(frame, quiet, idle)
+                if idle is not None:
+                    frame.beat = lambda: self._postpone(frame, quiet, idle)
+                    frame.progress = frame.beat if policy.refresh_on == "auto" else None
                 try:
                     return await step.function.call(*step.args, **step.kwargs)
                 finally:
-                    frame.progress = None
+                    frame.progress = frame.beat = None
         except TimeoutError:
             if not (whole.expired() or quiet.expired()):
                 raise
@@ -144,7 +145,7 @@ class AsyncDriver:
 
     def _postpone(self, frame: Frame, quiet: asyncio.Timeout, seconds: float) -> None:
         def postpone() -> None:
-            if frame.progress is not None and not quiet.expired():
+            if frame.beat is not None and not quiet.expired():
                 quiet.reschedule(self.loop.time() + seconds)
 
         if asyncio._get_running_loop() is self.loop:

@@ -14,6 +14,14 @@ class FrameLike(Protocol):
     def config(self) -> dict[str, Any]:
         """The run's configuration, as `get_config()` returns it."""
 
+    @property
+    def runtime(self) -> Any:
+        """What the run offers, as `get_runtime()` returns it."""
+
+    @property
+    def store(self) -> Any:
+        """The run's long-term memory, or None."""
+
     def write(self, data: Any) -> None:
         """Send `data` to whoever streams the run with mode `custom`."""
 

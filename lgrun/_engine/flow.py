@@ -8,7 +8,9 @@ from collections.abc import Callable, Generator, Sequence
 from typing import Any, TypeAlias
 
 from lgrun._engine import ids
+from lgrun._engine.caching import kept, sought
 from lgrun._engine.events import (
+    TaskCached,
     TaskFailed,
     TaskFinished,
     TaskRetrying,
@@ -131,6 +133,12 @@ def task_flow(run: Run, planned: Planned) -> Flow:
     world = run.world
     began = world.timer()
     note_start(run, planned)
+    policies = function.retry or run.settings.retry
+    known = None
+    if run.settings.cache is not None:
+        known = yield from sought(run, function, args, given, inherit=True)
+    if known is not None and known.found:
+        return (yield from _from_cache(run, planned, known.value))
     if run.heard:
         run.emit(
             TaskStarted(
@@ -144,11 +152,12 @@ def task_flow(run: Run, planned: Planned) -> Flow:
                 ns=frame.ns,
             )
         )
-    policies = function.retry or run.settings.retry
     outcome = yield from attempts(run, frame, function, args, kwargs, policies, True)
     if isinstance(outcome, Returned):
         try:
             encoded, value = run.hand_on(outcome.value, f"the result of task {frame.name!r}")
+            if known is not None:
+                yield from kept(run, frame, known, value)
         except NotSerializableError as error:
             outcome = Raised(error)
         else:
@@ -158,6 +167,25 @@ def task_flow(run: Run, planned: Planned) -> Flow:
             return Returned(value)
     yield from _failed(run, frame, outcome.error, (world.timer() - began) * 1000)
     return outcome
+
+
+def _from_cache(run: Run, planned: Planned, found: Any) -> Flow:
+    """Take a result that the cache has."""
+    frame = planned.frame
+    encoded, value = run.hand_on(found, f"the cached result of task {frame.name!r}")
+    event = TaskCached(
+        id=frame.id,
+        parent=ids.task_id(run.seed, frame.path[:-1]),
+        name=frame.name,
+        depth=len(frame.path),
+        args=planned.summary,
+        input=(planned.args, planned.given),
+        value=value,
+        replayed=False,
+        ns=frame.ns,
+    )
+    yield from run.commit(result_record(run, planned, encoded, 0.0)._replace(cached=True), event)
+    return Returned(value)
 
 
 def note_start(run: Run, planned: Planned, *, nested: bool = False) -> None:

@@ -8,8 +8,10 @@ from lgrun._engine import ids
 from lgrun._engine.strands import THREADS, Lineage
 from lgrun.checkpoint.base import Path
 from lgrun.errors import GraphInterrupt
+from lgrun.runtime import ExecutionInfo, Runtime
 
 if TYPE_CHECKING:
+    from lgrun._engine.model import NodeCall
     from lgrun._engine.run import Run
 
 
@@ -22,6 +24,7 @@ class Frame:
         path: where it was called.
         parent: the frame that called it; None for the body of the run's own workflow.
         ns: the chain of nested runs it belongs to.
+        call: what the program asked for, if it is a step of a program; None for a task.
     """
 
     __slots__ = (
@@ -29,11 +32,15 @@ class Frame:
         "_first",
         "_inner_ns",
         "_lock",
+        "_messages",
         "_nested",
         "_positions",
         "_threads",
         "asked",
         "attempt",
+        "beat",
+        "began",
+        "call",
         "driver",
         "name",
         "ns",
@@ -45,13 +52,23 @@ class Frame:
         "suspended_at",
     )
 
-    def __init__(self, run: "Run", name: str, path: Path, parent: "Frame | None", ns: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self,
+        run: "Run",
+        name: str,
+        path: Path,
+        parent: "Frame | None",
+        ns: tuple[str, ...] = (),
+        call: "NodeCall | None" = None,
+    ) -> None:
         self.run = run
         self.name = name
         self.path = path
         self.parent = parent
         self.ns = ns
+        self.call = call
         self.attempt = 1
+        self.began: float | None = None
         self.driver: Any = None
         self._inner_ns: tuple[str, ...] | None = None
         self._lock = threading.Lock()
@@ -64,11 +81,14 @@ class Frame:
         self.asked = 0
         self.suspended_at: str | None = None
         self.progress: Callable[[], None] | None = None
+        self.beat: Callable[[], None] | None = None
+        self.began = self.began or self.run.world.clock()
         self._first = 0
         self._nested = 0
         self._positions: dict[int, int] = {}
         self._threads: dict[object, int] = {}
         self._births: dict[Lineage, int] = {}
+        self._messages = 0
 
     @property
     def id(self) -> str:
@@ -96,8 +116,71 @@ class Frame:
 
     @property
     def config(self) -> dict[str, Any]:
-        """The run's configuration."""
-        return self.run.config
+        """The run's configuration, with what it says of this place."""
+        config, call = self.run.config, self.call
+        metadata = {
+            **config["metadata"],
+            **((call and call.function.metadata) or {}),
+            "langgraph_step": self.run.step_of(self),
+            "langgraph_node": self.name,
+            "langgraph_triggers": ("__pregel_push",) if call is None else call.triggers,
+            "langgraph_path": self.origin,
+            "langgraph_checkpoint_ns": self.place_name,
+        }
+        return {**config, "metadata": metadata}
+
+    @property
+    def origin(self) -> tuple[Any, ...]:
+        """Where it comes from, as LangGraph writes it."""
+        if self.call is not None:
+            return self.call.origin
+        return ("__pregel_push", () if self.parent is None else self.parent.origin, self.path[-1][1], True)
+
+    @property
+    def place_name(self) -> str:
+        """The chain of steps and tasks around this code and itself."""
+        around = self.ns if self.parent is None or self.call is not None else (self.parent.place_name,)
+        return "|".join((*around, f"{self.name}:{self.id}"))
+
+    @property
+    def store(self) -> Any:
+        """The run's long-term memory, or None."""
+        return self.run.settings.store
+
+    @property
+    def runtime(self) -> Runtime[Any]:
+        """What the run offers to this code."""
+        run, settings = self.run, self.run.settings
+        info = ExecutionInfo(
+            checkpoint_id=run.seed,
+            checkpoint_ns=self.place_name,
+            task_id=self.id,
+            thread_id=settings.thread or run.config["configurable"].get("thread_id"),
+            run_id=run.config.get("run_id"),
+            node_attempt=self.attempt,
+            node_first_attempt_time=self.began,
+        )
+        return Runtime(
+            context=run.context_at(self.ns),
+            store=settings.store,
+            stream_writer=self.write,
+            heartbeat=self.heartbeat,
+            previous=run.previous_at(self.ns),
+            execution_info=info,
+            control=settings.control,
+        )
+
+    def heartbeat(self) -> None:
+        """Show that this code, and so that around it, makes progress."""
+        if self.beat is not None:
+            self.beat()
+        self.touch()
+
+    def new_id(self) -> str:
+        """Return an id for a message, the same one in a replay."""
+        with self._lock:
+            number = self._messages = self._messages + 1
+        return ids.message_id(self.run.seed, self.path, number)
 
     def place(self, strand: object) -> tuple[int, int]:
         """Return the (strand, position) of a call.

@@ -35,6 +35,11 @@ def nested_id(seed: str, path: Path, number: int) -> str:
     return _uuid(_hash(seed, path, f"#{number}"))
 
 
+def message_id(seed: str, path: Path, number: int) -> str:
+    """Return the id of the message that the code at `path` makes as its `number`th."""
+    return _uuid(_hash(seed, path, f"message{number}"))
+
+
 def _uuid(h: str) -> str:
     return f"{h[:8]}-{h[8:12]}-{h[12:16]}-{h[16:20]}-{h[20:]}"
 

@@ -103,7 +103,7 @@ class _Own(Course):
                 run.emit(NodeFailed(id=task_id(run.seed, ()), name=program.name, error=error))
             return error
         channels, outputs = program.channels(state), program.streamed
-        if not calls[0].recorded and run.heard:
+        if not calls[0].recorded and run.heard and not self.cached:
             writes = tuple(channels.items())
             run.emit(NodeFinished(id=task_id(run.seed, ()), name=program.name, writes=writes, outputs=outputs))
         yield Settle()

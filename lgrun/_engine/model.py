@@ -1,11 +1,11 @@
 """The values that the engine's rooms hand to each other."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, TypeAlias, TypedDict
 
 from lgrun.checkpoint.base import Path
-from lgrun.types import RetryPolicy, TimeoutPolicy
+from lgrun.types import CachePolicy, RetryPolicy, TimeoutPolicy
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +19,9 @@ class Function:
         inject: the parameters that the engine fills in (`previous`, `writer`, `config`, ...).
         retry: policies for a failed attempt; the first that matches decides.
         timeout: how long an attempt may take; async functions only.
+        cache: which calls are the same, so that the workflow's cache may answer them.
+        metadata: of a node, for its configuration and streams.
+        origin: the user's own function, where `call` is more than that.
     """
 
     name: str
@@ -27,6 +30,9 @@ class Function:
     inject: frozenset[str] = frozenset()
     retry: Sequence[RetryPolicy] = ()
     timeout: TimeoutPolicy | None = None
+    cache: CachePolicy | None = None
+    metadata: Mapping[str, Any] | None = None
+    origin: Callable[..., Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -174,6 +174,7 @@ def follow(run: Run, checkpoint: Checkpoint, writes: Sequence[PendingWrite], fir
     assert run.claim is not None
     assert run.saver is not None
     run.seed = checkpoint.id
+    run.step = checkpoint.step + 1
     run.calls = replay.Calls(writes)
     run.questions = replay.Questions(writes, checkpoint.questions)
     run.journal = Journal(run.claim, checkpoint.seq, run.settings.durability, shared=run.saver.blocking, first=first)

@@ -114,6 +114,9 @@ class Program(Protocol):
     def told(self, state: Any, result: NodeResult) -> Any:
         """Return the state after such a Command."""
 
+    def functions(self) -> Sequence[Function]:
+        """Return the functions of all steps."""
+
     def find(self, name: str) -> "Program | None":
         """Return the workflow of that name which one of the steps runs, as far as can be seen from outside."""
 
@@ -182,6 +185,9 @@ class FunctionProgram:
 
     def told(self, state: Any, result: NodeResult) -> Any:
         return state
+
+    def functions(self) -> Sequence[Function]:
+        return (self.function,)
 
     def find(self, name: str) -> Program | None:
         return None

@@ -254,6 +254,10 @@ class Questions:
         question.answer = None
         return question.asked
 
+    def asked_below(self, path: Path) -> bool:
+        """Tell whether a question was asked at `path` or below."""
+        return any(at[: len(path)] == path for at in self._at)
+
     def open(self) -> list[PendingWrite]:
         """Return the unanswered questions, in order."""
         return sorted((q.asked for q in self._by_id.values() if q.answer is None), key=lambda write: write.q or 0)

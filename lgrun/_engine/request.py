@@ -32,6 +32,8 @@ class RunOptions(TypedDict, total=False):
             `exit`: when the run stops.
         subgraphs: show nested workflows too; each chunk has its namespace in front.
         control: asks the run to stop before its next step.
+        context: what the run's code gets as `runtime.context`; a dict is made an instance of the workflow's context
+            schema. It is not stored.
         version: `v2`: `stream` yields `{"type", "ns", "data"}` and `invoke` returns a GraphOutput.
     """
 
@@ -43,6 +45,7 @@ class RunOptions(TypedDict, total=False):
     durability: Durability | None
     subgraphs: bool
     control: RunControl | None
+    context: Any
     version: Literal["v1", "v2"]
 
 
@@ -80,6 +83,7 @@ class Request:
         self._now = now
         self._projector = self._projecting(self._mode, root)
         self._printer = self._projecting(self._printed, root)
+        self.context = options.get("context")
         self.chunks: list[Any] = []
 
     def _projecting(self, mode: Modes, root: Namespace) -> Projector:

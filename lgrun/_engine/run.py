@@ -18,11 +18,21 @@ from lgrun._engine.frame import Frame
 from lgrun._engine.journal import Journal
 from lgrun._engine.model import Flush, Function, Instruction, NodeCall, RunCancelled
 from lgrun._engine.program import Names, Program
+from lgrun.cache.base import BaseCache
 from lgrun.checkpoint.base import BaseCheckpointSaver, Claim, Path, PendingWrite
 from lgrun.checkpoint.serde import decode, encode, hand_on
 from lgrun.errors import GraphInterrupt, NotSerializableError, ReplayMismatchError
 from lgrun.runtime import RunControl
-from lgrun.types import Durability, Interrupt, RetryPolicy
+from lgrun.types import CachePolicy, Durability, Interrupt, RetryPolicy
+
+_OFFERED: dict[str, Callable[[Frame], Any]] = {
+    "config": lambda frame: frame.config,
+    "writer": lambda frame: frame.write,
+    "store": lambda frame: frame.store,
+    "runtime": lambda frame: frame.runtime,
+    "previous": lambda frame: frame.run.previous_at(frame.ns),
+}
+"""What a function may ask for, by the parameter's name."""
 
 OnChange: TypeAlias = Literal["library", "warn", "fail", "ignore"]
 """What to do when the code makes another call than the one recorded: `library`: log it and go on, as LangGraph does;
@@ -39,6 +49,7 @@ class World(NamedTuple):
         uniform: as `random.uniform`, for jitter.
         token: as `os.urandom`.
         pid: this process.
+        clock: seconds since the epoch; information only.
     """
 
     now: Callable[[], str]
@@ -46,6 +57,7 @@ class World(NamedTuple):
     uniform: Callable[[float, float], float]
     token: Callable[[int], bytes]
     pid: int
+    clock: Callable[[], float]
 
 
 class Settings(NamedTuple):
@@ -63,6 +75,10 @@ class Settings(NamedTuple):
         checkpoints: somebody wants to hear of checkpoints.
         nests: the workflow's code calls other workflows, as far as can be seen from outside.
         control: asks the run to stop before its next step.
+        store: the workflow's long-term memory.
+        cache: the workflow's task cache.
+        policy: which calls the cache may answer, for tasks that do not say so themselves.
+        context: what `runtime.context` is.
         max_concurrency: how many pieces of user code may run at the same time; None for no limit.
     """
 
@@ -79,6 +95,10 @@ class Settings(NamedTuple):
     nests: bool = False
     control: RunControl | None = None
     max_concurrency: int | None = None
+    store: Any = None
+    cache: BaseCache[Any] | None = None
+    policy: CachePolicy | None = None
+    context: Any = None
 
 
 class Planned(NamedTuple):
@@ -130,6 +150,8 @@ class Run:
         self.asked: dict[str, QuestionAsked] = {}
         self.nested: dict[tuple[str, ...], str] = {}
         self.held: Mapping[str, Any] = {}
+        self.step = 0
+        self.contexts: dict[tuple[str, ...], Any] = {(): settings.context}
         self.previous: Any = None
         self.seed = world.token(8).hex()
         self.stopped: BaseException | None = None
@@ -255,9 +277,22 @@ class Run:
 
     def injected(self, frame: Frame, function: Function) -> dict[str, Any]:
         """Return the arguments that a function asks the engine for."""
-        available: dict[str, Any] = {"config": frame.config, "writer": frame.write, "store": None}
-        available["previous"] = self.previous if frame.ns == () else None
-        return {name: available[name] for name in function.inject}
+        return {name: _OFFERED[name](frame) for name in function.inject}
+
+    def previous_at(self, ns: tuple[str, ...]) -> Any:
+        """Return what a parameter `previous` gets in the runs nested at `ns`."""
+        return self.previous if ns == () else None
+
+    def context_at(self, ns: tuple[str, ...]) -> Any:
+        """Return the context of the runs nested at `ns`: their own, or that of the run around."""
+        return next(self.contexts[ns[:n]] for n in range(len(ns), -1, -1) if ns[:n] in self.contexts)
+
+    def step_of(self, frame: Frame) -> int:
+        """Return the number of the step that a frame belongs to."""
+        while frame.parent is not None and frame.parent.ns == frame.ns:
+            frame = frame.parent
+        stepwise = frame.call is not None and frame.call.recorded and (self.saver is None or frame.ns)
+        return frame.call.path[0][0] if stepwise and frame.call is not None else self.step
 
     def known_node(self, path: Path, call: NodeCall) -> Any:
         """Return what the node at `path` came to, if that is known, else None."""
@@ -342,6 +377,11 @@ class Run:
             self.asked[decision.id] = QuestionAsked(q=decision.q, name=frame.name, interrupt=question, ns=frame.ns)
         if self.journal is not None and not decision.known:
             self.journal.add(write)
+
+    def asked_below(self, path: Path) -> bool:
+        """Tell whether the code at `path`, or what it called, has asked a question."""
+        with self._lock:
+            return self.questions.asked_below(path)
 
     def open_questions(self) -> tuple[QuestionAsked, ...]:
         """Return all questions that wait for an answer, in order."""

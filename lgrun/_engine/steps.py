@@ -3,6 +3,7 @@
 from collections.abc import Generator, Mapping, Sequence
 from typing import Any
 
+from lgrun._engine.caching import Sought, kept, sought
 from lgrun._engine.events import Namespace, NodeCached, NodeFailed, NodeFinished, NodeInterrupted, NodeStarted
 from lgrun._engine.flow import Flow, attempts, error_record, save_questions
 from lgrun._engine.frame import Frame
@@ -49,6 +50,8 @@ class Course:
         self.outer = outer
         self.path = path
         self.ns = ns
+        self.sought: dict[Path, Sought | None] = {}
+        self.cached = False
         self._pauses = pauses
         self._tried = tried
         self._done = 0
@@ -115,10 +118,13 @@ def _step(course: Course, state: Any, calls: Sequence[NodeCall]) -> Flow:
     """Run the calls of a step; ends with the list of what they returned."""
     run = course.run
     held = course.program.channels(state) or (run.held if course.outer is None else {})
-    frames = [Frame(run, call.function.name, course.path + call.path, course.outer, course.ns) for call in calls]
+    frames = [Frame(run, call.function.name, course.path + call.path, course.outer, course.ns, call) for call in calls]
     results = [
         run.known_node(frame.path, call) if call.recorded else None for frame, call in zip(frames, calls, strict=True)
     ]
+    for number, (frame, call) in enumerate(zip(frames, calls, strict=True)):
+        if results[number] is None and run.settings.cache is not None:
+            results[number] = yield from _cached(course, frame, call)
     live = [number for number, result in enumerate(results) if result is None]
     stop = course.before(state, calls, bool(live))
     if stop is not None:
@@ -140,6 +146,22 @@ def _step(course: Course, state: Any, calls: Sequence[NodeCall]) -> Flow:
     return Returned(results)
 
 
+def _cached(course: Course, frame: Frame, call: NodeCall) -> Generator[Instruction, Any, Any]:
+    """Return what the cache knows of a step, else None."""
+    run = course.run
+    known = course.sought[frame.path] = yield from sought(run, call.function, (call.input,), {}, inherit=False)
+    course.cached = known is not None and known.found
+    if known is None or not known.found:
+        return None
+    if call.recorded:
+        encoded, value = run.hand_on(known.value, f"what node {frame.name!r} returned")
+        now = run.world.now()
+        write = PendingWrite("result", now, frame.path, frame.name, ms=0.0, cached=True, value=encoded)
+        yield from run.commit(write, None)
+        return value
+    return known.value
+
+
 def wrote(calls: Sequence[NodeCall], results: Sequence[Any]) -> frozenset[str] | None:
     """Return the channels that a step wrote; None for all, as the input does."""
     if calls[0].hidden or not calls[0].recorded:
@@ -156,8 +178,15 @@ def _announce(course: Course, calls: Sequence[NodeCall], frames: Sequence[Frame]
         if result is None:
             course.run.emit(NodeStarted(**about, step=step))
         else:
-            known, outputs = result.get("update", ()), course.program.streamed
+            known = result.get("update", ()) if call.recorded else _as_writes(course.program, result)
+            outputs = course.program.streamed
             course.run.emit(NodeCached(**about, writes=known, outputs=outputs, step=step))
+
+
+def _as_writes(program: Program, returned: Any) -> Sequence[Sequence[Any]]:
+    """Return the channels that a functional workflow's result writes."""
+    state = program.apply(program.begin(None, None), [returned])
+    return tuple(program.channels(state).items())
 
 
 def _stopped_by(outcomes: Sequence[Outcome]) -> BaseException | None:
@@ -179,6 +208,8 @@ def _node(course: Course, frame: Frame, call: NodeCall, held: Mapping[str, Any])
     if "previous" in kwargs:
         kwargs["previous"] = call.previous
     outcome = yield from attempts(run, frame, function, call.args, kwargs, function.retry, False)
+    if isinstance(outcome, Returned):
+        yield from kept(run, frame, course.sought.pop(frame.path, None), outcome.value)
     handler = call.handler
     if handler is not None and isinstance(outcome, Raised) and isinstance(outcome.error, Exception):
         yield from _node_stopped(course, frame, call, outcome.error, held)

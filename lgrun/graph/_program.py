@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from lgrun._engine.model import NodeCall, NodeResult
+from lgrun._engine.model import Function, NodeCall, NodeResult
 from lgrun._engine.program import Kept, Output, Pauses, Program
 from lgrun._engine.project import shown
 from lgrun.constants import END, START
@@ -199,6 +199,9 @@ class GraphProgram:
         return {join.end for join in self.plan.joins if set(joins.get(join.name, ())) == set(join.starts)}
 
     # --- from outside ---
+
+    def functions(self) -> Sequence[Function]:
+        return [node.function for node in self.plan.nodes.values()]
 
     def find(self, name: str) -> Program | None:
         return next((inner for node in self.plan.nodes.values() for inner in node.inner if inner.name == name), None)

@@ -9,14 +9,16 @@ from lgrun._engine.model import Function
 from lgrun._engine.program import Names, Pauses, Program
 from lgrun._engine.retry import as_policies
 from lgrun._signature import Timeout, injected, is_async, name_of, timeout_of
+from lgrun.cache.base import BaseCache
 from lgrun.checkpoint.base import BaseCheckpointSaver
 from lgrun.constants import END, START
 from lgrun.graph._node import runner
 from lgrun.graph._plan import Branch, Join, NodePlan, Plan
 from lgrun.graph._program import GraphProgram
 from lgrun.graph._schema import Key, is_schema, keys_of
-from lgrun.types import RetryPolicy
-from lgrun.workflow import Workflow, check_saver, workflows_in
+from lgrun.store.base import BaseStore
+from lgrun.types import CachePolicy, RetryPolicy
+from lgrun.workflow import Extras, Workflow, check_saver, workflows_in
 
 __all__ = ["CompiledStateGraph", "StateGraph"]
 
@@ -36,6 +38,7 @@ class _Node:
     ends: tuple[str, ...]
     defer: bool
     metadata: Mapping[str, Any]
+    cache: CachePolicy | None
 
     @property
     def inner(self) -> list[Workflow]:
@@ -51,6 +54,7 @@ class _Defaults(NamedTuple):
     retry: Sequence[RetryPolicy] = ()
     handler: Action | None = None
     timeout: Timeout = None
+    cache: CachePolicy | None = None
 
 
 class StateGraph:
@@ -105,6 +109,7 @@ class StateGraph:
         metadata: Mapping[str, Any] | None = None,
         input_schema: Any = None,
         retry_policy: RetryPolicy | Sequence[RetryPolicy] | None = None,
+        cache_policy: CachePolicy | None = None,
         timeout: Timeout = None,
         error_handler: Action | None = None,
         destinations: Mapping[str, str] | Sequence[str] | None = None,
@@ -118,6 +123,7 @@ class StateGraph:
             metadata: the user's own.
             input_schema: the part of the state that it sees; by default that of its first parameter's annotation.
             retry_policy: when to try again after an error; of several, the first that matches decides.
+            cache_policy: which inputs are the same, so that the graph's cache may answer for it.
             timeout: how long an attempt may take, in seconds, as a timedelta or a TimeoutPolicy; async functions only.
             error_handler: runs in its place when it has failed for good; it may ask for a `NodeError` by annotation.
             destinations: where its Commands may lead, for drawings.
@@ -147,6 +153,7 @@ class StateGraph:
             ends=tuple(destinations or _declared_ends(action)),
             defer=defer,
             metadata=dict(metadata or {}),
+            cache=cache_policy,
         )
         return self
 
@@ -196,11 +203,12 @@ class StateGraph:
         self,
         *,
         retry_policy: RetryPolicy | Sequence[RetryPolicy] | None = None,
+        cache_policy: CachePolicy | None = None,
         error_handler: Action | None = None,
         timeout: Timeout = None,
     ) -> Self:
         """Set what nodes get that are added without their own; see `add_node`."""
-        self._defaults = _Defaults(as_policies(retry_policy), error_handler, timeout)
+        self._defaults = _Defaults(as_policies(retry_policy), error_handler, timeout, cache_policy)
         return self
 
     def add_sequence(self, nodes: Sequence[Action | tuple[str, Action]]) -> Self:
@@ -269,6 +277,8 @@ class StateGraph:
         self,
         checkpointer: BaseCheckpointSaver | bool | None = None,
         *,
+        cache: BaseCache[Any] | None = None,
+        store: BaseStore | None = None,
         interrupt_before: Names | None = None,
         interrupt_after: Names | None = None,
         debug: bool = False,
@@ -278,6 +288,8 @@ class StateGraph:
 
         Args:
             checkpointer: where threads are saved; None inside another workflow means that workflow's.
+            cache: where results of nodes and tasks with a cache policy are kept for other threads and runs.
+            store: long-term memory, shared by all threads.
             interrupt_before, interrupt_after: `"*"`, or a list of nodes before or after which its runs stop.
             debug: print updates and values while it runs.
             name: of the graph, `LangGraph` by default.
@@ -298,6 +310,7 @@ class StateGraph:
             GraphProgram(plan),
             checkpointer=checkpointer if isinstance(checkpointer, BaseCheckpointSaver) else None,
             is_async=any(node.function.is_async for node in plan.nodes.values()),
+            extras=Extras(store, cache, self.context_schema),
         )
 
     def _plan(self, name: str, pauses: Pauses, plan: Callable[[], Plan]) -> Plan:
@@ -337,7 +350,14 @@ class StateGraph:
         timeout = None if limit is None else timeout_of(limit, node.action, f"Node {name!r}")
         return NodePlan(
             name=name,
-            function=replace(function, retry=node.retry or self._defaults.retry, timeout=timeout),
+            function=replace(
+                function,
+                retry=node.retry or self._defaults.retry,
+                timeout=timeout,
+                cache=node.cache or self._defaults.cache,
+                metadata=node.metadata,
+                origin=node.action,
+            ),
             schema=node.schema,
             targets=self._targets(name),
             branches=branches,
@@ -365,12 +385,13 @@ class CompiledStateGraph(Workflow):
         *,
         checkpointer: BaseCheckpointSaver | None,
         is_async: bool,
+        extras: Extras,
     ) -> None:
         def graph(input: Any) -> Any:
             """Stand for the graph where a function's signature is read."""
 
         graph.__doc__ = None
-        super().__init__(program, checkpointer=checkpointer, retry=(), is_async=is_async, source=graph)
+        super().__init__(program, checkpointer=checkpointer, retry=(), is_async=is_async, source=graph, extras=extras)
         self.builder = builder
         self._graph = program
 

@@ -1,0 +1,59 @@
+"""The task cache, as a run uses it: flows, as in `flow`.
+
+Rule: what a person answered is never handed to another thread, so a call during which a question was asked is not
+cached.
+"""
+
+from collections.abc import Generator
+from functools import partial
+from typing import Any, NamedTuple, TypeAlias
+
+from lgrun._engine.frame import Frame
+from lgrun._engine.model import Function, Instruction, Io
+from lgrun._engine.run import Run
+from lgrun.cache._entry import call_key
+from lgrun.cache.base import FullKey
+
+Seek: TypeAlias = Generator[Instruction, Any, "Sought | None"]
+
+
+class Sought(NamedTuple):
+    """What was looked for in the cache, and what was there."""
+
+    key: FullKey
+    ttl: float | None
+    found: bool
+    value: Any = None
+
+
+def space_of(function: Function) -> tuple[str, ...]:
+    """Return the namespace of a function's entries: its module and name, the same in every process."""
+    origin = function.origin or function.call
+    return (f"{getattr(origin, '__module__', '')}:{getattr(origin, '__qualname__', function.name)}",)
+
+
+def sought(run: Run, function: Function, args: tuple[Any, ...], kwargs: dict[str, Any], *, inherit: bool) -> Seek:
+    """Look for the result of a call; None if it is not to be cached. `inherit`: the workflow's policy counts."""
+    cache, policy = run.settings.cache, function.cache
+    if policy is None and inherit:
+        policy = run.settings.policy
+    if cache is None or policy is None:
+        return None
+    key = (space_of(function), call_key(policy, args, kwargs))
+    hits = yield from _asked(run, partial(cache.get, [key]))
+    return Sought(key, policy.ttl, key in hits, hits.get(key))
+
+
+def kept(run: Run, frame: Frame, sought: Sought | None, value: Any) -> Generator[Instruction, Any, None]:
+    """Keep a result that was looked for in vain."""
+    if sought is None or sought.found or run.asked_below(frame.path):
+        return
+    cache = run.settings.cache
+    assert cache is not None
+    yield from _asked(run, partial(cache.set, {sought.key: (value, sought.ttl)}))
+
+
+def _asked(run: Run, action: Any) -> Generator[Instruction, Any, Any]:
+    cache = run.settings.cache
+    assert cache is not None
+    return (yield Io(action)) if cache.blocking else action()
