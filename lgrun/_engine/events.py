@@ -130,6 +130,7 @@ class NodeStarted:
     name: str
     input: Any
     triggers: tuple[str, ...] = ("__start__",)
+    metadata: Mapping[str, Any] | None = None
     step: int | None = None
     ns: Namespace = ()
 
@@ -154,11 +155,8 @@ class NodeCached:
     type: ClassVar[str] = "node.saved"
     id: str
     name: str
-    input: Any
-    triggers: tuple[str, ...]
     writes: Sequence[Sequence[Any]]
     outputs: Outputs
-    step: int | None = None
     ns: Namespace = ()
 
 

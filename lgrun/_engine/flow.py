@@ -39,6 +39,7 @@ from lgrun.errors import (
     ParentCommand,
     SwallowedInterruptError,
 )
+from lgrun.runtime import Runtime
 from lgrun.types import RetryPolicy
 
 Flow: TypeAlias = Generator[Instruction, Any, Outcome]
@@ -112,6 +113,8 @@ def attempts(
         yield Settle(path=frame.path)
         yield Sleep(delay)
         frame.attempt += 1
+        if isinstance(kwargs.get("runtime"), Runtime):
+            kwargs = {**kwargs, "runtime": frame.runtime}
         if frame.used_anything:
             run.rewind(frame.path)
 

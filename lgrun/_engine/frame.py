@@ -1,7 +1,7 @@
 """A frame: one piece of user code while it runs, and its place in the run."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import TYPE_CHECKING, Any
 
 from lgrun._engine import ids
@@ -13,6 +13,16 @@ from lgrun.runtime import ExecutionInfo, Runtime
 if TYPE_CHECKING:
     from lgrun._engine.model import NodeCall
     from lgrun._engine.run import Run
+
+
+_OFFERED: dict[str, Callable[["Frame"], Any]] = {
+    "config": lambda frame: frame.config,
+    "writer": lambda frame: frame.write,
+    "store": lambda frame: frame.store,
+    "runtime": lambda frame: frame.runtime,
+    "previous": lambda frame: frame.previous,
+}
+"""What code may ask the run for, by the parameter's name."""
 
 
 class Frame:
@@ -142,6 +152,10 @@ class Frame:
         around = self.ns if self.parent is None or self.call is not None else (self.parent.place_name,)
         return "|".join((*around, f"{self.name}:{self.id}"))
 
+    def offered(self, names: Collection[str]) -> dict[str, Any]:
+        """Return what code here asks the run for, by name."""
+        return {name: _OFFERED[name](self) for name in names}
+
     @property
     def store(self) -> Any:
         """The run's long-term memory, or None."""
@@ -165,10 +179,15 @@ class Frame:
             store=settings.store,
             stream_writer=self.write,
             heartbeat=self.heartbeat,
-            previous=run.previous_at(self.ns),
+            previous=self.previous,
             execution_info=info,
             control=settings.control,
         )
+
+    @property
+    def previous(self) -> Any:
+        """What the last completed run of the thread saved, in code of the run's own workflow."""
+        return self.run.previous if self.ns == () else None
 
     def heartbeat(self) -> None:
         """Show that this code, and so that around it, makes progress."""

@@ -71,7 +71,7 @@ class Projector:
             return []
         if isinstance(event, CheckpointReached):
             self._steps[event.ns] = event.metadata["step"]
-        elif isinstance(event, NodeStarted | NodeCached) and event.step is not None:
+        elif isinstance(event, NodeStarted) and event.step is not None:
             self._steps[event.ns] = event.step
         return [(mode, chunk) for mode in self._modes for chunk in _IN_MODE.get(mode, _nothing)(self, event)]
 
@@ -126,8 +126,8 @@ class Projector:
 
     def tasks(self, event: Event) -> list[Any]:
         match event:
-            case NodeStarted() | NodeCached():
-                return [self._begun(event.id, event.name, event.input, event.triggers)]
+            case NodeStarted():
+                return [self._begun(event.id, event.name, event.input, event.triggers, event.metadata)]
             case TaskStarted() | TaskCached():
                 return [self._begun(event.id, event.name, event.input, ("__pregel_push",))]
             case TaskFinished():
@@ -140,9 +140,12 @@ class Projector:
                 return [_ended(event.id, event.name, interrupts=[as_dict(i) for i in surfaced])]
         return []
 
-    def _begun(self, id: str, name: str, input: Any, triggers: tuple[str, ...]) -> dict[str, Any]:
+    def _begun(
+        self, id: str, name: str, input: Any, triggers: tuple[str, ...], more: Mapping[str, Any] | None = None
+    ) -> dict[str, Any]:
         payload = {"id": id, "name": name, "input": input, "triggers": triggers}
-        return {**payload, "metadata": self._metadata} if self._metadata else payload
+        metadata = {**self._metadata, **(more or {})}
+        return {**payload, "metadata": metadata} if metadata else payload
 
     def checkpoints(self, event: Event) -> list[Any]:
         if not isinstance(event, CheckpointReached):
@@ -162,7 +165,7 @@ class Projector:
         if isinstance(event, CheckpointReached):
             kind, found, step = "checkpoint", self.checkpoints(event), event.metadata["step"]
         else:
-            begins = isinstance(event, NodeStarted | NodeCached | TaskStarted | TaskCached)
+            begins = isinstance(event, NodeStarted | TaskStarted | TaskCached)
             kind, found = "task" if begins else "task_result", self.tasks(event)
             step = self._steps.get(event.ns, -1) + 1
         return [{"step": step, "timestamp": self._now(), "type": kind, "payload": payload} for payload in found]

@@ -25,15 +25,6 @@ from lgrun.errors import GraphInterrupt, NotSerializableError, ReplayMismatchErr
 from lgrun.runtime import RunControl
 from lgrun.types import CachePolicy, Durability, Interrupt, RetryPolicy
 
-_OFFERED: dict[str, Callable[[Frame], Any]] = {
-    "config": lambda frame: frame.config,
-    "writer": lambda frame: frame.write,
-    "store": lambda frame: frame.store,
-    "runtime": lambda frame: frame.runtime,
-    "previous": lambda frame: frame.run.previous_at(frame.ns),
-}
-"""What a function may ask for, by the parameter's name."""
-
 OnChange: TypeAlias = Literal["library", "warn", "fail", "ignore"]
 """What to do when the code makes another call than the one recorded: `library`: log it and go on, as LangGraph does;
 `warn`: go on after other arguments, refuse another task; `fail`: refuse both; `ignore`: go on, silently but for the
@@ -257,7 +248,7 @@ class Run:
             return Known(value)
         ns = parent.ns if nested is None else nested
         frame = Frame(self, function.name, decision.path, parent, ns)
-        used = {**self.injected(frame, function), **kwargs} if function.inject else kwargs
+        used = {**frame.offered(function.inject), **kwargs} if function.inject else kwargs
         return Planned(frame, function, args, used, digest, summary, kwargs)
 
     def _replayed(
@@ -274,14 +265,6 @@ class Run:
             replayed=True,
             ns=parent.ns,
         )
-
-    def injected(self, frame: Frame, function: Function) -> dict[str, Any]:
-        """Return the arguments that a function asks the engine for."""
-        return {name: _OFFERED[name](frame) for name in function.inject}
-
-    def previous_at(self, ns: tuple[str, ...]) -> Any:
-        """Return what a parameter `previous` gets in the runs nested at `ns`."""
-        return self.previous if ns == () else None
 
     def context_at(self, ns: tuple[str, ...]) -> Any:
         """Return the context of the runs nested at `ns`: their own, or that of the run around."""

@@ -3,7 +3,7 @@
 from collections.abc import Generator, Mapping, Sequence
 from typing import Any
 
-from lgrun._engine.caching import Sought, kept, sought
+from lgrun._engine.caching import kept, sought
 from lgrun._engine.events import Namespace, NodeCached, NodeFailed, NodeFinished, NodeInterrupted, NodeStarted
 from lgrun._engine.flow import Flow, attempts, error_record, save_questions
 from lgrun._engine.frame import Frame
@@ -50,7 +50,6 @@ class Course:
         self.outer = outer
         self.path = path
         self.ns = ns
-        self.sought: dict[Path, Sought | None] = {}
         self.cached = False
         self._pauses = pauses
         self._tried = tried
@@ -122,9 +121,6 @@ def _step(course: Course, state: Any, calls: Sequence[NodeCall]) -> Flow:
     results = [
         run.known_node(frame.path, call) if call.recorded else None for frame, call in zip(frames, calls, strict=True)
     ]
-    for number, (frame, call) in enumerate(zip(frames, calls, strict=True)):
-        if results[number] is None and run.settings.cache is not None:
-            results[number] = yield from _cached(course, frame, call)
     live = [number for number, result in enumerate(results) if result is None]
     stop = course.before(state, calls, bool(live))
     if stop is not None:
@@ -146,22 +142,6 @@ def _step(course: Course, state: Any, calls: Sequence[NodeCall]) -> Flow:
     return Returned(results)
 
 
-def _cached(course: Course, frame: Frame, call: NodeCall) -> Generator[Instruction, Any, Any]:
-    """Return what the cache knows of a step, else None."""
-    run = course.run
-    known = course.sought[frame.path] = yield from sought(run, call.function, (call.input,), {}, inherit=False)
-    course.cached = known is not None and known.found
-    if known is None or not known.found:
-        return None
-    if call.recorded:
-        encoded, value = run.hand_on(known.value, f"what node {frame.name!r} returned")
-        now = run.world.now()
-        write = PendingWrite("result", now, frame.path, frame.name, ms=0.0, cached=True, value=encoded)
-        yield from run.commit(write, None)
-        return value
-    return known.value
-
-
 def wrote(calls: Sequence[NodeCall], results: Sequence[Any]) -> frozenset[str] | None:
     """Return the channels that a step wrote; None for all, as the input does."""
     if calls[0].hidden or not calls[0].recorded:
@@ -170,17 +150,20 @@ def wrote(calls: Sequence[NodeCall], results: Sequence[Any]) -> frozenset[str] |
 
 
 def _announce(course: Course, calls: Sequence[NodeCall], frames: Sequence[Frame], results: Sequence[Any]) -> None:
-    for call, frame, result in zip(calls, frames, results, strict=True):
-        if call.hidden:
-            continue
+    run = course.run
+    visible = [each for each in zip(calls, frames, results, strict=True) if not each[0].hidden]
+    for call, frame, result in visible:
+        if result is not None:
+            run.emit(_node_cached(course, frame, call, result))
+    for call, frame, _ in visible:
         about = {"id": frame.id, "name": frame.name, "input": call.input, "triggers": call.triggers, "ns": course.ns}
-        step = call.path[0][0] - 1 if call.recorded and course.run.saver is None else None
-        if result is None:
-            course.run.emit(NodeStarted(**about, step=step))
-        else:
-            known = result.get("update", ()) if call.recorded else _as_writes(course.program, result)
-            outputs = course.program.streamed
-            course.run.emit(NodeCached(**about, writes=known, outputs=outputs, step=step))
+        step = call.path[0][0] - 1 if call.recorded and run.saver is None else None
+        run.emit(NodeStarted(**about, metadata=call.function.metadata, step=step))
+
+
+def _node_cached(course: Course, frame: Frame, call: NodeCall, result: Any) -> NodeCached:
+    known = result.get("update", ()) if call.recorded else _as_writes(course.program, result)
+    return NodeCached(id=frame.id, name=frame.name, writes=known, outputs=course.program.streamed, ns=course.ns)
 
 
 def _as_writes(program: Program, returned: Any) -> Sequence[Sequence[Any]]:
@@ -204,18 +187,23 @@ def _stopped_by(outcomes: Sequence[Outcome]) -> BaseException | None:
 def _node(course: Course, frame: Frame, call: NodeCall, held: Mapping[str, Any]) -> Flow:
     run, function = course.run, call.function
     began = run.world.timer()
-    kwargs = run.injected(frame, function)
+    kwargs = frame.offered(function.inject)
     if "previous" in kwargs:
         kwargs["previous"] = call.previous
+    known = None
+    if run.settings.cache is not None:
+        known = yield from sought(run, function, (call.input,), {}, inherit=False)
+    if known is not None and known.found:
+        return (yield from _from_cache(course, frame, call, known.value))
     outcome = yield from attempts(run, frame, function, call.args, kwargs, function.retry, False)
     if isinstance(outcome, Returned):
-        yield from kept(run, frame, course.sought.pop(frame.path, None), outcome.value)
+        yield from kept(run, frame, known, outcome.value)
     handler = call.handler
     if handler is not None and isinstance(outcome, Raised) and isinstance(outcome.error, Exception):
         yield from _node_stopped(course, frame, call, outcome.error, held)
         args = (*call.args, NodeError(frame.name, outcome.error))
         frame = Frame(run, handler.name, (*frame.path, HANDLER), frame.parent, frame.ns)
-        outcome = yield from attempts(run, frame, handler, args, run.injected(frame, handler), (), False)
+        outcome = yield from attempts(run, frame, handler, args, frame.offered(handler.inject), (), False)
     if isinstance(outcome, Returned):
         run.check_unreached(frame)
         if call.recorded:
@@ -223,6 +211,19 @@ def _node(course: Course, frame: Frame, call: NodeCall, held: Mapping[str, Any])
     if isinstance(outcome, Raised):
         yield from _node_stopped(course, frame, call, outcome.error, held)
     return outcome
+
+
+def _from_cache(course: Course, frame: Frame, call: NodeCall, found: Any) -> Flow:
+    """Take what the cache has of a step."""
+    run = course.run
+    if call.recorded:
+        encoded, found = run.hand_on(found, f"the cached result of node {frame.name!r}")
+        now, path = run.world.now(), course.path + call.path
+        write = PendingWrite("result", now, path, frame.name, ms=0.0, cached=True, value=encoded)
+        yield from run.commit(write, None)
+    course.cached = True
+    run.emit(_node_cached(course, frame, call, found))
+    return Returned(found)
 
 
 def _record(course: Course, frame: Frame, call: NodeCall, result: NodeResult, ms: float) -> Flow:

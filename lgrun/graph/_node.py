@@ -9,6 +9,7 @@ from collections.abc import Callable, Generator, Mapping, Sequence
 from functools import partial
 from typing import Any, TypeAlias
 
+from lgrun._engine.context import current
 from lgrun._engine.model import NodeResult
 from lgrun.errors import ParentCommand
 from lgrun.graph._plan import Branch, Plan
@@ -60,7 +61,8 @@ def runner(
 
 
 def _ask(branch: Branch, values: Mapping[str, Any]) -> Any:
-    return branch.call(coerced(branch.schema, values))
+    frame: Any = current.get()
+    return branch.call(coerced(branch.schema, values), **frame.offered(branch.inject))
 
 
 def _returned(plan: Plan, call: Callable[[], Any]) -> Calls:

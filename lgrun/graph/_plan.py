@@ -22,13 +22,15 @@ class Branch:
         is_async: calling it gives a coroutine.
         ends: where its answers lead; None: an answer is itself the name of a node.
         schema: the part of the state that it sees.
+        inject: what else it asks for.
     """
 
     name: str
-    call: Callable[[Any], Any]
+    call: Callable[..., Any]
     is_async: bool
     ends: Mapping[Any, str] | None
     schema: Any
+    inject: frozenset[str] = frozenset()
 
     def targets(self, answer: Any) -> list[str | Send]:
         """Return where an answer leads.

@@ -237,7 +237,8 @@ class GraphProgram:
         result = self.plan.taken_in(values) if name == START else self.plan.result(values)
         seen = {**state.values, **self.plan.merged(state.values, [result])}
         for branch in self.plan.nodes[name].branches:
-            led = branch.targets(branch.call(coerced(branch.schema, seen)))
+            # Outside a run there is nothing to offer.
+            led = branch.targets(branch.call(coerced(branch.schema, seen), **dict.fromkeys(branch.inject)))
             result["goto"] = [*result.get("goto", ()), *led]
         return name, result
 

@@ -196,7 +196,8 @@ class StateGraph:
         known = self.nodes.get(source)
         schema = _annotated(path) or (known.schema if known else self.state_schema)
         self._declare(schema)
-        self.branches.setdefault(source, {})[name] = Branch(name, path, is_async(path), _ends(path, path_map), schema)
+        ends, inject = _ends(path, path_map), injected(path, skip=1)
+        self.branches.setdefault(source, {})[name] = Branch(name, path, is_async(path), ends, schema, inject)
         return self
 
     def set_node_defaults(

@@ -258,7 +258,8 @@ def test_with_config(style: Style) -> None:
 
     @entrypoint()
     def flow(x: int, config) -> Any:  # type: ignore[no-untyped-def]
-        return [config["tags"], config["metadata"], config["configurable"]]
+        own = {key: value for key, value in config["metadata"].items() if not key.startswith("langgraph_")}
+        return [config["tags"], own, config["configurable"]]
 
     own = flow.with_config(tags=["a"], metadata={"m": 1, "n": 1}, configurable={"k": 1})
 
