@@ -115,7 +115,8 @@ class entrypoint:  # the documented name
     `runtime` by name.
 
     Args:
-        checkpointer: where threads are saved; without one a run can be neither resumed nor looked at.
+        checkpointer: where threads are saved; without one a run can be neither resumed nor looked at. True: inside
+            another workflow it gets as `previous` what its call before saved.
         store: long-term memory, shared by all threads.
         cache: where results of tasks with a cache policy are kept for other threads and runs.
         context_schema: what `context` is made of when it is given as a dict: a dataclass or a pydantic model.
@@ -131,7 +132,7 @@ class entrypoint:  # the documented name
 
     def __init__(
         self,
-        checkpointer: BaseCheckpointSaver | None = None,
+        checkpointer: BaseCheckpointSaver | bool | None = None,
         store: BaseStore | None = None,
         cache: BaseCache[Any] | None = None,
         context_schema: type[Any] | None = None,

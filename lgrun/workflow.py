@@ -71,16 +71,17 @@ class Workflow:
         self,
         program: Program,
         *,
-        checkpointer: BaseCheckpointSaver | None,
+        checkpointer: BaseCheckpointSaver | bool | None,
         retry: Sequence[RetryPolicy],
         is_async: bool,
         source: Callable[..., Any],
         extras: "Extras" = Extras(),  # noqa: B008 - an immutable tuple
     ) -> None:
-        if checkpointer is not None:
+        if checkpointer is not None and not isinstance(checkpointer, bool):
             check_saver(checkpointer)
         self.name = program.name
-        self.checkpointer = checkpointer
+        self.checkpointer = None if isinstance(checkpointer, bool) else checkpointer
+        self._keeps = checkpointer is True
         self.config: dict[str, Any] = {}
         self.doc = inspect.getdoc(source)
         first = next(iter(inspect.signature(source).parameters.values()))
@@ -93,7 +94,7 @@ class Workflow:
         self.store = extras.store
         self.cache = extras.cache
         self._extras = extras
-        self._called = Function(name=self.name, call=source, is_async=is_async)
+        self._called = Function(name=self.name, call=source, is_async=is_async, keeps=self._keeps)
 
     def __repr__(self) -> str:
         return f"<workflow {self.name!r}>"
@@ -277,6 +278,11 @@ class Workflow:
     ) -> Run:
         if not is_async:
             self._check_sync()
+        if self._keeps:
+            raise RuntimeError(
+                "checkpointer=True cannot be used for root graphs: it means the memory of a workflow that is called "
+                f"inside another one; give {self.name!r} a checkpointer of its own to run it by itself"
+            )
         asked = request.settings(saved=self.checkpointer is not None, retry=self._retry, nests=self._nests)
         settings |= {"store": self.store, "cache": self.cache, "policy": self._extras.policy}
         settings["context"] = self._context(request.context)

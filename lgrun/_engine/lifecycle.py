@@ -20,6 +20,7 @@ from lgrun._engine.opening import (
     claimed,
     encoded_kept,
     follow,
+    memories_of,
     next_checkpoint,
     open_run,
     reached,
@@ -151,6 +152,7 @@ class _Own(Course):
             save=save,
             frontier=frontier,
             next=kept.next,
+            memories=memories_of(run),
             metadata=user_metadata(run),
         )
 

@@ -21,6 +21,7 @@ class Function:
         timeout: how long an attempt may take; async functions only.
         cache: which calls are the same, so that the workflow's cache may answer them.
         metadata: of a node, for its configuration and streams.
+        keeps: called inside another workflow, it remembers what it held after the call before.
         origin: the user's own function, where `call` is more than that.
     """
 
@@ -32,6 +33,7 @@ class Function:
     timeout: TimeoutPolicy | None = None
     cache: CachePolicy | None = None
     metadata: Mapping[str, Any] | None = None
+    keeps: bool = False
     origin: Callable[..., Any] | None = None
 
 

@@ -8,10 +8,11 @@ from lgrun._engine.events import CheckpointReached, NodeFinished, ValuesChanged
 from lgrun._engine.flow import Flow, note_start, result_record
 from lgrun._engine.frame import Frame
 from lgrun._engine.model import Instruction, NodeCall, Raised, Returned, Settle
-from lgrun._engine.program import Output, Program
+from lgrun._engine.program import Kept, Output, Program
 from lgrun._engine.project import as_task
 from lgrun._engine.run import Planned, Run
 from lgrun._engine.steps import Course, steps, wrote
+from lgrun.checkpoint.base import PendingWrite
 from lgrun.constants import END, PREVIOUS
 from lgrun.errors import NotSerializableError
 from lgrun.types import PregelTask
@@ -26,7 +27,8 @@ def nested_flow(run: Run, planned: Planned, program: Program) -> Flow:
     tried = run.was_begun(frame.path)
     note_start(run, planned, nested=True)
     course = _Inner(run, program, frame, tried=tried)
-    state = program.begin(given, None)
+    memory = run.memories.get(course.place) if planned.function.keeps else None
+    state = program.begin(given, None if memory is None else program.thaw(Kept(**memory)))
     course.reached(state, frozenset())
     outcome = yield from steps(course, state)
     if isinstance(outcome, Raised):
@@ -37,6 +39,8 @@ def nested_flow(run: Run, planned: Planned, program: Program) -> Flow:
     except NotSerializableError as error:
         return Raised(error)
     ms = (run.world.timer() - began) * 1000
+    if planned.function.keeps:
+        course.remember()
     yield from run.commit(result_record(run, planned, encoded, ms), None)
     if not program.stepwise:
         course.finished(value, output.save)
@@ -49,6 +53,7 @@ class _Inner(Course):
     def __init__(self, run: Run, program: Program, frame: Frame, *, tried: bool) -> None:
         super().__init__(run, program, program.pauses, tried=tried, outer=frame.parent, path=frame.path, ns=frame.ns)
         self._frame = frame
+        self._state: Any = None
         self._number = -1
         self._silent = tried
 
@@ -66,6 +71,7 @@ class _Inner(Course):
     ) -> Generator[Instruction, Any, BaseException | None]:
         """Take note of a step that is made; return why no other must follow, if that is so."""
         yield Settle(path=self.path)
+        self._state = state
         if self.program.stepwise:
             self.reached(state, wrote(calls, results))
         return None if self._silent else self.go_on(calls)
@@ -75,6 +81,21 @@ class _Inner(Course):
         self._number += 1
         if not self._silent:
             self._show(state, changed)
+
+    @property
+    def place(self) -> str:
+        """Where the workflow is called: the names of the steps and tasks around it, and its own."""
+        return "|".join([*(part.partition(":")[0] for part in self.ns), self.program.name])
+
+    def remember(self) -> None:
+        """Keep what the workflow holds for its next call at this place."""
+        run, kept = self.run, self.program.kept(self._state)
+        memory = {"value": kept.value, "save": kept.save, "frontier": kept.frontier}
+        run.memories[self.place] = memory
+        if run.journal is not None:
+            value = run.encode(memory, f"what {self.program.name!r} remembers")
+            now = run.world.now()
+            run.journal.add(PendingWrite("checkpoint", now, self.path, ns=self.place, value=value))
 
     def finished(self, value: Any, save: Any) -> None:
         """Show what a functional workflow returned."""

@@ -54,6 +54,10 @@ def open_run(run: Run, input: Any) -> Life[Opened | RunEnded]:
     memory: Memory = yield Io(partial(_remember, run, saved))
     run.held = memory.channels
     run.previous = None if run.program.stepwise else memory.state
+    if saved is not None:
+        run.memories = dict(decoded(saved.checkpoint.memories) or {})
+        kept = [write for write in saved.writes if write.kind == "checkpoint" and write.ns is not None]
+        run.memories |= {write.ns: decoded(write.value) for write in kept if write.ns is not None}
     match start:
         case Finished():
             return _finished(run, start.saved, memory)
@@ -143,10 +147,16 @@ def next_checkpoint(
         at=run.world.now(),
         parent=None if parent is None else parent.checkpoint.seq,
         previous=previous,
+        memories=memories_of(run),
         questions=0 if head is None else _questions_so_far(head),
         entrypoint=run.program.name,
         metadata=user_metadata(run),
     )
+
+
+def memories_of(run: Run) -> Encoded | None:
+    """Return what nested workflows remember, as a checkpoint holds it."""
+    return run.encode(run.memories, "what nested workflows remember") if run.memories else None
 
 
 def user_metadata(run: Run) -> Encoded | None:
@@ -230,7 +240,7 @@ def _fork(run: Run, start: Fork, head: Saved | None, memory: Memory) -> Life[Ope
     old = start.saved.checkpoint
     answers = _encoded(run, start.answers)
     checkpoint = next_checkpoint(run, head, start.saved, "fork", memory.seq)
-    same = ("input", "value", "save", "frontier", "next")
+    same = ("input", "value", "save", "frontier", "next", "memories")
     checkpoint = replace(checkpoint, **{name: getattr(old, name) for name in same})
     if old.complete:
         assert run.claim is not None

@@ -142,6 +142,7 @@ class Run:
         self.nested: dict[tuple[str, ...], str] = {}
         self.held: Mapping[str, Any] = {}
         self.step = 0
+        self.memories: dict[str, Any] = {}
         self.contexts: dict[tuple[str, ...], Any] = {(): settings.context}
         self.previous: Any = None
         self.seed = world.token(8).hex()

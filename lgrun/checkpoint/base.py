@@ -93,6 +93,7 @@ class Checkpoint:
         save: what the next run gets as `previous`, where that is not `value`.
         frontier: what runs next, for a graph: the program's own words.
         next: the names of what runs next, for a graph.
+        memories: what nested workflows with `checkpointer=True` hold, by where they are called.
         metadata: the user's own, and nothing else of the configuration.
         origin: where the workflow's code is, as the command line recorded it.
     """
@@ -112,6 +113,7 @@ class Checkpoint:
     save: Encoded | None = None
     frontier: Encoded | None = None
     next: tuple[str, ...] = ()
+    memories: Encoded | None = None
     metadata: Encoded | None = None
     origin: dict[str, Any] | None = None
 
@@ -134,7 +136,7 @@ class PendingWrite(NamedTuple):
     | answer | id, value, by: it was answered |
     | command | value, by: a graph was written to and led somewhere from outside |
     | cancelled | by: the run was stopped |
-    | checkpoint | ns, path, number, value: a nested run's own checkpoint |
+    | checkpoint | ns, path, value: what a nested workflow with a memory of its own holds after a call |
     """
 
     kind: WriteKind

@@ -65,11 +65,11 @@ _WRITE_TYPES: dict[str, frozenset[Any]] = {
 _CHECKPOINT_TYPES: dict[str, frozenset[Any]] = {
     **dict.fromkeys(("thread", "id", "kind", "at", "entrypoint"), _STR),
     **dict.fromkeys(("seq", "step", "parent", "previous", "questions"), _INT),
-    **dict.fromkeys(("input", "value", "save", "frontier", "metadata"), _ANY),
+    **dict.fromkeys(("input", "value", "save", "frontier", "memories", "metadata"), _ANY),
     "next": _LIST,
     "workflow": _DICT,
 }
-_VALUES = ("input", "value", "save", "frontier", "metadata")
+_VALUES = ("input", "value", "save", "frontier", "memories", "metadata")
 _FIELDS = PendingWrite._fields
 _ALWAYS = ("at", "path", "name")
 _WRITE_KINDS = frozenset(get_args(WriteKind))

@@ -288,7 +288,8 @@ class StateGraph:
         """Return the graph as a workflow.
 
         Args:
-            checkpointer: where threads are saved; None inside another workflow means that workflow's.
+            checkpointer: where threads are saved; None inside another workflow means that workflow's; True there
+                means, besides, that the graph remembers its state from one call to the next.
             cache: where results of nodes and tasks with a cache policy are kept for other threads and runs.
             store: long-term memory, shared by all threads.
             interrupt_before, interrupt_after: `"*"`, or a list of nodes before or after which its runs stop.
@@ -309,7 +310,7 @@ class StateGraph:
         return CompiledStateGraph(
             self,
             GraphProgram(plan),
-            checkpointer=checkpointer if isinstance(checkpointer, BaseCheckpointSaver) else None,
+            checkpointer=checkpointer,
             is_async=any(node.function.is_async for node in plan.nodes.values()),
             extras=Extras(store, cache, self.context_schema),
         )
@@ -384,7 +385,7 @@ class CompiledStateGraph(Workflow):
         builder: StateGraph,
         program: GraphProgram,
         *,
-        checkpointer: BaseCheckpointSaver | None,
+        checkpointer: BaseCheckpointSaver | bool | None,
         is_async: bool,
         extras: Extras,
     ) -> None:

@@ -284,3 +284,27 @@ def test_a_schema_that_is_only_shown(saver: BaseCheckpointSaver, style: Style) -
     assert style.invoke(flow, 1)["__interrupt__"][0].response_schema == {"type": "integer"}
     assert flow.get_state(THREAD).interrupts[0].response_schema == {"type": "integer"}
     assert style.invoke(flow, Command(resume="text")) == "text"
+
+
+def test_a_nested_workflow_with_a_memory(saver: BaseCheckpointSaver) -> None:
+    """With `checkpointer=True` it gets what its call before saved, on the same thread; a pause does not count."""
+
+    @entrypoint(checkpointer=True)
+    def child(x: int, *, previous: int | None = None) -> int:
+        if x == 5:
+            interrupt("?")
+        return (previous or 0) + x
+
+    @entrypoint(checkpointer=saver)
+    def flow(x: int) -> Any:
+        return child.invoke(x)
+
+    other = {"configurable": {"thread_id": "other"}}
+
+    assert [flow.invoke(n, THREAD) for n in (1, 2, 3)] == [1, 3, 6]
+    assert flow.invoke(1, other) == 1
+    flow.invoke(5, THREAD)
+    assert flow.invoke(Command(resume=1), THREAD) == 11
+    assert flow.invoke(1, THREAD) == 12
+    with pytest.raises(RuntimeError, match="checkpointer=True"):
+        child.invoke(1)
