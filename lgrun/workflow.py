@@ -19,7 +19,8 @@ from lgrun._engine.lifecycle import run_flow, update_flow
 from lgrun._engine.model import Function
 from lgrun._engine.program import Program
 from lgrun._engine.request import Config, Request, RunOptions, merged, outcome
-from lgrun._engine.run import OnChange, Run, World
+from lgrun._engine.run import Run
+from lgrun._engine.settings import OnChange, World
 from lgrun._engine.snapshot import Reader
 from lgrun._engine.stream import EventStream
 from lgrun._engine.sync import SyncDriver

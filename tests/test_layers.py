@@ -41,6 +41,9 @@ LAYERS = [
         "checkpoint._line",
         "checkpoint.document",
         "checkpoint.migrations",
+        "graph._plan",
+        "graph._program",
+        "graph._schema",
         "store._table",
         "store._lines",
         "cache._entry",
@@ -63,6 +66,10 @@ LAYERS = [
         "_engine.future",
         "_engine.answers",
         "_engine.run",
+        "_engine.settings",
+        "_engine.caching",
+        "_engine.steps",
+        "_engine.nested",
         "_engine.flow",
         "_engine.lifecycle",
         "_engine.opening",
@@ -72,8 +79,8 @@ LAYERS = [
         "_engine.request",
         "_engine.stream",
     },
-    {"workflow"},
-    {"func"},
+    {"_signature", "workflow"},
+    {"func", "graph._node", "graph.state"},
     {"cli"},
 ]
 PURE = LAYERS[3]
@@ -162,6 +169,7 @@ def test_only_one_door_to_the_disk() -> None:
 def test_modules_stay_readable(name: str) -> None:
     """No module is longer than 400 lines, but those that are listed with their reason."""
     allowed = {
-        "workflow": 450,  # mostly docstrings of the public methods
+        "workflow": 500,  # mostly docstrings of the public methods
+        "graph.state": 480,  # the same
     }
     assert len(modules()[name].read_text().splitlines()) <= allowed.get(name, 400)

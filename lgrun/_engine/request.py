@@ -5,7 +5,7 @@ from typing import Any, Literal, TypeAlias, TypedDict
 
 from lgrun._engine.events import Event, Namespace, Outputs, RunEnded
 from lgrun._engine.project import Projector
-from lgrun._engine.run import Settings
+from lgrun._engine.settings import Settings
 from lgrun.constants import INTERRUPT
 from lgrun.runtime import RunControl
 from lgrun.types import Durability, GraphOutput, RetryPolicy, StreamMode

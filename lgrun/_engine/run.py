@@ -8,88 +8,21 @@ Rule 3: a run that was refused, broken or cancelled starts nothing more.
 import logging
 import sys
 import threading
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, Literal, NamedTuple, TypeAlias
+from typing import Any, NamedTuple
 
 from lgrun._engine import answers, ids, replay
 from lgrun._engine.events import CustomData, Event, QuestionAsked, ReplayMismatch, TaskCached
 from lgrun._engine.frame import Frame
 from lgrun._engine.journal import Journal
 from lgrun._engine.model import Flush, Function, Instruction, NodeCall, RunCancelled
-from lgrun._engine.program import Names, Program
-from lgrun.cache.base import BaseCache
+from lgrun._engine.program import Program
+from lgrun._engine.settings import Settings, World
 from lgrun.checkpoint.base import BaseCheckpointSaver, Claim, Path, PendingWrite
 from lgrun.checkpoint.serde import decode, encode, hand_on
 from lgrun.errors import GraphInterrupt, NotSerializableError, ReplayMismatchError
-from lgrun.runtime import RunControl
-from lgrun.types import CachePolicy, Durability, Interrupt, RetryPolicy
-
-OnChange: TypeAlias = Literal["library", "warn", "fail", "ignore"]
-"""What to do when the code makes another call than the one recorded: `library`: log it and go on, as LangGraph does;
-`warn`: go on after other arguments, refuse another task; `fail`: refuse both; `ignore`: go on, silently but for the
-event."""
-
-
-class World(NamedTuple):
-    """What a run needs from outside, so that tests can give it another one.
-
-    Args:
-        now: the time, ISO 8601 with offset; information only.
-        timer: seconds, to measure how long a task takes.
-        uniform: as `random.uniform`, for jitter.
-        token: as `os.urandom`.
-        pid: this process.
-        clock: seconds since the epoch; information only.
-    """
-
-    now: Callable[[], str]
-    timer: Callable[[], float]
-    uniform: Callable[[float, float], float]
-    token: Callable[[int], bytes]
-    pid: int
-    clock: Callable[[], float]
-
-
-class Settings(NamedTuple):
-    """What the caller of a run asked for.
-
-    Args:
-        thread: id of the thread; without a saver any text.
-        config: as `get_config()` shows it.
-        durability: when results reach the disk.
-        on_change: what to do when the code changed.
-        by: who answers, for the history.
-        wait: seconds to wait for a thread that another run holds; None waits for ever.
-        retry: policies of the workflow, which its tasks inherit.
-        pause_before, pause_after: names of steps before or after which to stop; without any, the program's own.
-        checkpoints: somebody wants to hear of checkpoints.
-        nests: the workflow's code calls other workflows, as far as can be seen from outside.
-        control: asks the run to stop before its next step.
-        store: the workflow's long-term memory.
-        cache: the workflow's task cache.
-        policy: which calls the cache may answer, for tasks that do not say so themselves.
-        context: what `runtime.context` is.
-        max_concurrency: how many pieces of user code may run at the same time; None for no limit.
-    """
-
-    thread: str
-    config: dict[str, Any]
-    durability: Durability = "sync"
-    on_change: OnChange = "library"
-    by: str | None = None
-    wait: float | None = 0.0
-    retry: Sequence[RetryPolicy] = ()
-    pause_before: Names = ()
-    pause_after: Names = ()
-    checkpoints: bool = False
-    nests: bool = False
-    control: RunControl | None = None
-    max_concurrency: int | None = None
-    store: Any = None
-    cache: BaseCache[Any] | None = None
-    policy: CachePolicy | None = None
-    context: Any = None
+from lgrun.types import Interrupt
 
 
 class Planned(NamedTuple):
