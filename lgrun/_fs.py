@@ -27,6 +27,9 @@ def _check(found: os.stat_result, name: str) -> None:
         raise OSError(errno.EINVAL, "not a regular file", name)
     if found.st_uid != os.geteuid():
         raise OSError(errno.EPERM, f"belongs to uid {found.st_uid}, not to this user", name)
+    if stat.S_ISREG(found.st_mode) and found.st_nlink > 1:
+        # What is written here would change a file somewhere else.
+        raise OSError(errno.EMLINK, f"has {found.st_nlink} hard links: replace it by a copy", name)
 
 
 class RealFs:
@@ -64,16 +67,19 @@ class RealFs:
         os.rmdir(name, dir_fd=parent)
 
     def remove_tree(self, name: str, parent: int) -> None:
-        """Remove a directory and everything in it. No link is followed."""
-        fd = os.open(name, _DIRECTORY | os.O_NOFOLLOW, dir_fd=parent)
+        """Remove a directory of this user's and everything in it. No link is followed."""
+        fd = self.open_dir(name, parent)
         try:
             for entry in self.listdir(fd):
-                if stat.S_ISDIR(os.stat(entry, dir_fd=fd, follow_symlinks=False).st_mode):
-                    self.remove_tree(entry, fd)
-                else:
+                try:
                     self.unlink(entry, fd)
+                except OSError as error:
+                    # How systems say that it is a directory.
+                    if error.errno not in (errno.EISDIR, errno.EPERM):
+                        raise
+                    self.remove_tree(entry, fd)
         finally:
-            os.close(fd)
+            self.close(fd)
         self.rmdir(name, parent)
 
     # Files

@@ -40,6 +40,7 @@ LAYERS = [
         "checkpoint._table",
         "checkpoint._line",
         "checkpoint.document",
+        "checkpoint._salvage",
         "checkpoint.migrations",
         "graph._plan",
         "graph._program",
@@ -59,6 +60,7 @@ LAYERS = [
         "store.file",
         "cache.memory",
         "cache.file",
+        "checkpoint.doctor",
     },
     {
         "_engine.journal",

@@ -173,6 +173,9 @@ class FileClaim(Claim):
         seq = self._numbers[-1]
         checkpoint = self._files.checkpoint(seq)
         journal = self._files.recover(seq, strict=self._strict)
+        if self.died is not None:
+            # What it wrote can be seen, but need not be on the disk; this run will build on it.
+            self._files.sync(seq)
         self._recovered = Saved(checkpoint, journal.writes)
         self._end = (seq, journal.lines, journal.length)
 
@@ -181,10 +184,11 @@ class FileClaim(Claim):
             self._journal.sync()
         if not self._exists:
             self._files.create(local_time(time.time()))
+            self._exists = True
+        if not self._numbers:
             # Always: a run that died may have left the directories without this.
             self._files.fs.sync_dir(self._place.threads)
             self._root.sync()
-            self._exists = True
         sha256 = (checkpoint.origin or {}).get("sha256")
         if checkpoint.kind == "input" and self._source is not None and isinstance(sha256, str):
             self._files.put_source(sha256, self._source)

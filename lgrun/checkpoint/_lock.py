@@ -65,6 +65,13 @@ class ThreadLock:
                 pass  # The next holder is told that this one died, which does no harm.
         self._fs.close(fd)
 
+    def forget(self) -> int:
+        """Leave the record as it is and return the locked file, which the caller closes."""
+        _held.pop(id(self), None)
+        fd, self._fd = self._fd, None
+        assert fd is not None
+        return fd
+
     def _forget(self) -> None:
         # A forked child keeps the lock after its parent's death as long as it has the descriptor.
         fd, self._fd = self._fd, None

@@ -20,7 +20,7 @@ from lgrun.checkpoint.document import (
 )
 from lgrun.errors import DamagedStateError, StateError
 
-__all__ = ["JournalFile", "ThreadFiles", "directory_name", "source_name", "thread_in"]
+__all__ = ["NOTE", "JournalFile", "ThreadFiles", "directory_name", "part_of", "source_name", "thread_in"]
 
 NOTE = "thread.json"
 _T = TypeVar("_T")
@@ -165,6 +165,17 @@ class ThreadFiles:
         if name not in self.fs.listdir(self.fd):
             write_new(self.fs, self.fd, name, source)
 
+    def sync(self, seq: int) -> None:
+        """Wait until checkpoint `seq` and its journal, as they can be seen, would survive a power cut."""
+        for name in (f"{seq:08d}{_CHECKPOINT}", f"{seq:08d}{_JOURNAL}"):
+            if name in self.fs.listdir(self.fd):
+                fd = self.fs.open_append(name, self.fd)
+                try:
+                    self.fs.sync(fd)
+                finally:
+                    self.fs.close(fd)
+        self.fs.sync_dir(self.fd)
+
     def remove_temporary(self) -> None:
         """Remove what a run that died had begun to write."""
         for name in self.fs.listdir(self.fd):
@@ -193,6 +204,14 @@ class ThreadFiles:
             finally:
                 self.fs.close(fd)
         return journal
+
+
+def part_of(name: str) -> tuple[str, int] | None:
+    """Return what a file of a thread is, `checkpoint` or `journal`, and its number; None if it is something else."""
+    for kind, suffix in (("checkpoint", _CHECKPOINT), ("journal", _JOURNAL)):
+        if _is_numbered(name, suffix):
+            return kind, int(name[:8])
+    return None
 
 
 def source_name(sha256: str) -> str:

@@ -46,6 +46,8 @@ __all__ = [
     "is_meant",
     "new_checkpoint_id",
     "number_in",
+    "read_records",
+    "tasks_in",
 ]
 
 _TAG_IN_TEXT = b'"$lgrun"'
@@ -264,13 +266,13 @@ def decode_journal(data: bytes, thread: str, seq: int, where: str) -> Journal:
         except BrokenLineError as error:
             if any(is_intact(later, seed) for later in lines[n:]):
                 raise DamagedStateError(f"{error}; lines after it are intact; nothing was changed") from None
-            return Journal(writes, n - 1, length, damage=f"{place}{_tasks_in(data[length:])}")
-        _read_records(document, thread, seq, n, _TAG_IN_TEXT not in line, place, writes)
+            return Journal(writes, n - 1, length, damage=f"{place}{tasks_in(data[length:])}")
+        read_records(document, thread, seq, n, _TAG_IN_TEXT not in line, place, writes)
         length += len(line) + 1
     if is_intact(tail[:-1], seed):
         # Everything but the final line break is as written: a torn append would end earlier.
         place = f"{where}, line {len(lines) + 1}, byte {length}"
-        return Journal(writes, len(lines), length, damage=f"{place}{_tasks_in(tail)}")
+        return Journal(writes, len(lines), length, damage=f"{place}{tasks_in(tail)}")
     return Journal(writes, len(lines), length, torn=bool(tail))
 
 
@@ -288,9 +290,10 @@ def decode_note(kind: str, data: bytes, where: str) -> dict[str, str]:
         raise malformed(where, error) from error
 
 
-def _read_records(
+def read_records(
     document: dict[str, Any], thread: str, seq: int, n: int, plain: bool, where: str, into: list[PendingWrite]
 ) -> None:
+    """Add the records of line `n` of a journal to `into`; `plain` says that there are no tags in it."""
     try:
         place = (as_text(document["thread"]), document["checkpoint"], document["n"])
         if place != (thread, seq, n):
@@ -333,6 +336,7 @@ def _path(steps: list[Any]) -> Path:
     return path
 
 
-def _tasks_in(data: bytes) -> str:
+def tasks_in(data: bytes) -> str:
+    """Return the names of the tasks in bytes that do not verify, in brackets; empty if there are none."""
     found = [piece.partition(b'"')[0].decode("utf-8", "replace") for piece in data.split(b'"name":"')[1:]]
     return f" ({', '.join(found)})" if found else ""

@@ -105,6 +105,7 @@ class FileSaver(BaseCheckpointSaver):
         """Remove a thread; see `BaseCheckpointSaver.delete_thread`."""
         with self._reading(thread_id, checked=False) as files:
             if files is None:
+                self._sync_removals()
                 return
         place = self._lock(thread_id, 0.0)
         try:
@@ -247,6 +248,15 @@ class FileSaver(BaseCheckpointSaver):
                     pass  # another process removes it, too
         finally:
             self._close(trash, root)
+
+    def _sync_removals(self) -> None:
+        """Wait for the removal of a thread by a process that may have died before it could."""
+        threads = self._open_threads(create=False)
+        if threads is not None:
+            try:
+                self._fs.sync_dir(threads)
+            finally:
+                self._fs.close(threads)
 
     def _close(self, *fds: int | None) -> None:
         for fd in fds:

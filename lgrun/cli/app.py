@@ -6,7 +6,7 @@ from typing import Any
 
 import typer
 
-from lgrun.cli.commands import history, invoke, list_threads, resume, show
+from lgrun.cli.commands import doctor, history, invoke, list_threads, resume, show
 from lgrun.cli.diagnostics import Problem, explain, full_traceback
 from lgrun.cli.env import Environment, die_of
 from lgrun.cli.options import Interrupted, shared_first, with_shared_options
@@ -50,6 +50,7 @@ for _name, _command in (
     ("list", list_threads.list_threads),
     ("show", show.show),
     ("history", history.history),
+    ("doctor", doctor.doctor),
 ):
     app.command(_name, epilog=_EPILOG)(with_shared_options(_command))
 app.command("ls", hidden=True, epilog=_EPILOG)(with_shared_options(list_threads.list_threads))
