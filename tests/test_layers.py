@@ -41,6 +41,7 @@ LAYERS = [
         "checkpoint._line",
         "checkpoint.document",
         "checkpoint._salvage",
+        "checkpoint._not_stored",
         "checkpoint.migrations",
         "graph._plan",
         "graph._program",

@@ -21,7 +21,7 @@ from lgrun._engine.program import Program
 from lgrun._engine.settings import Settings, World
 from lgrun.checkpoint.base import BaseCheckpointSaver, Claim, Path, PendingWrite
 from lgrun.checkpoint.serde import decode, encode, hand_on
-from lgrun.errors import GraphInterrupt, NotSerializableError, ReplayMismatchError
+from lgrun.errors import GraphInterrupt, NotSerializableError, ReplayMismatchError, StateError
 from lgrun.types import Interrupt
 
 
@@ -120,9 +120,13 @@ class Run:
             self.emit(CustomData(data=data, within=frame.inner_ns[:-1], ns=frame.ns))
 
     def note(self, write: PendingWrite) -> None:
-        """Record that a call began, if there is a journal."""
+        """Record that a call began, if there is a journal; a disk that refuses stops the run."""
         if self.journal is not None:
-            self.journal.note(write)
+            try:
+                self.journal.note(write)
+            except StateError as error:
+                self.stop(error)
+                raise
 
     def commit(
         self, write: PendingWrite, event: Event | None, *, barrier: bool = False

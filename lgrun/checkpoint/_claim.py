@@ -12,6 +12,7 @@ from types import TracebackType
 from typing import Any
 
 from lgrun.checkpoint._lock import ThreadLock, local_time
+from lgrun.checkpoint._not_stored import not_stored
 from lgrun.checkpoint._state_root import StateRoot
 from lgrun.checkpoint._thread_files import JournalFile, ThreadFiles
 from lgrun.checkpoint.base import Checkpoint, Claim, PendingWrite, Saved
@@ -143,6 +144,14 @@ class FileClaim(Claim):
 
     def append(self, seq: int, writes: Sequence[PendingWrite], *, sync: bool = True) -> None:
         """Add to a journal; see `Claim.append`."""
+        try:
+            self._append(seq, writes, sync)
+        except StateIOError as error:
+            if not isinstance(error.__cause__, OSError) or not writes:
+                raise
+            raise StateIOError(not_stored(writes, str(error), error.__cause__, self._safe_results(seq))) from error
+
+    def _append(self, seq: int, writes: Sequence[PendingWrite], sync: bool) -> None:
         with self._mutex, Disk(self._files.path):
             self._check_usable()
             try:
@@ -166,6 +175,15 @@ class FileClaim(Claim):
             if not self._numbers:
                 self._place.remove()
             self._place.leave()
+
+    def _safe_results(self, seq: int) -> int | None:
+        """Return how many results are safe in a journal; None if the disk does not even say that."""
+        journal = self._journal
+        length = journal.length if journal is not None and journal.seq == seq else None
+        try:
+            return self._files.count_results(seq, length)
+        except (OSError, StateError):
+            return None
 
     def _recover(self) -> None:
         if not self._exists:

@@ -1,5 +1,6 @@
 """Where the state directory is, and whether it may be used."""
 
+import errno
 import os
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -215,7 +216,10 @@ def write_new(fs: RealFs, directory: int, name: str, data: bytes) -> None:
 def _write_all(fs: RealFs, fd: int, data: bytes) -> None:
     left = memoryview(data)
     while left:
-        left = left[fs.write(fd, bytes(left) if len(left) < len(data) else data) :]
+        written = fs.write(fd, bytes(left) if len(left) < len(data) else data)
+        if written == 0:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        left = left[written:]
 
 
 def _remove(fs: RealFs, name: str, directory: int) -> None:

@@ -75,6 +75,8 @@ class ThreadFiles:
         try:
             data = self.fs.read_file(NOTE, self.fd)
         except FileNotFoundError:
+            if any(part_of(name) for name in self.fs.listdir(self.fd)):
+                raise DamagedStateError(f"{self.path}/{NOTE} is missing; nothing was changed") from None
             return False
         found = decode_note("thread", data, f"{self.path}/{NOTE}").get("thread")
         if found != self.thread_id:
@@ -137,14 +139,18 @@ class ThreadFiles:
         data = self.fs.read_file(name, self.fd)
         return decode_checkpoint(data, self.thread_id, seq, f"{self.path}/{name}")
 
-    def journal(self, seq: int) -> Journal:
-        """Read the journal of checkpoint `seq`; an empty one if there is no file."""
+    def journal(self, seq: int, length: int | None = None) -> Journal:
+        """Read the journal of checkpoint `seq`, or its first `length` bytes; an empty one if there is no file."""
         name = f"{seq:08d}{_JOURNAL}"
         try:
             data = self.fs.read_file(name, self.fd)
         except FileNotFoundError:
             return Journal([], 0, 0)
-        return decode_journal(data, self.thread_id, seq, f"{self.path}/{name}")
+        return decode_journal(data[:length], self.thread_id, seq, f"{self.path}/{name}")
+
+    def count_results(self, seq: int, length: int | None) -> int:
+        """Return how many results are in the journal of checkpoint `seq`, or in its first `length` bytes."""
+        return sum(write.kind == "result" for write in self.journal(seq, length).writes)
 
     # Only under the thread's lock:
 
@@ -232,7 +238,7 @@ def thread_in(fs: RealFs, name: str, threads: int, path: str) -> str | None:
         try:
             if not any(_is_numbered(entry, _CHECKPOINT) for entry in fs.listdir(fd)):
                 return None
-            data = fs.read_file(NOTE, fd)
+            data = _read_note(fs, name, threads, fd)
         finally:
             fs.close(fd)
         found = decode_note("thread", data, f"{path}/{NOTE}").get("thread", "")
@@ -245,6 +251,16 @@ def thread_in(fs: RealFs, name: str, threads: int, path: str) -> str | None:
         return found
     _warn(f"{path} is left out: it is the directory of another thread")
     return None
+
+
+def _read_note(fs: RealFs, name: str, threads: int, fd: int) -> bytes:
+    try:
+        return fs.read_file(NOTE, fd)
+    except FileNotFoundError:
+        # Unless it is being deleted.
+        if fs.is_at(fd, name, threads):
+            raise DamagedStateError(f"{NOTE} is missing") from None
+        raise
 
 
 class JournalFile:
@@ -269,6 +285,11 @@ class JournalFile:
         self._is_synced = False
         self.is_broken = False
         self._fd = self._fs.open_append(self._name, self._directory)
+
+    @property
+    def length(self) -> int:
+        """How many bytes are acknowledged."""
+        return self._end[1]
 
     def append(self, writes: Sequence[PendingWrite], *, sync: bool) -> None:
         """Add one line; nothing at all if this raises."""
@@ -300,6 +321,8 @@ class JournalFile:
     def _sync(self) -> None:
         try:
             self._fs.sync(self._fd)
+            if not self._fs.stat(self._fd).st_nlink:
+                raise FileNotFoundError(errno.ENOENT, "was removed while the run wrote to it")
             if not self._is_listed:
                 self._fs.sync_dir(self._directory)
         except OSError:
