@@ -131,7 +131,7 @@ class StateRoot:
                 return False
             self._fs.chmod(fd, 0o700)
             # Before the file that says that this is done: a run that died may have left the directory without it.
-            self._sync_above()
+            self._sync_dir(os.path.dirname(self.path))
             write_new(self._fs, fd, MARKER, encode_note("state"))
         elif found.st_mode & 0o022:
             raise StateError(f"{self.path} can be written by others; type: chmod 700 {_quoted(self.path)}")
@@ -160,25 +160,11 @@ class StateRoot:
         parent = os.path.dirname(path)
         if not os.path.isdir(parent):
             self._make(parent)
+            self._sync_dir(os.path.dirname(parent))
         try:
             self._fs.mkdir(path, None)
         except FileExistsError:
             pass
-
-    def _sync_above(self) -> None:
-        """Wait until the way to the directory, as far as lgrun may have made it, would survive a power cut."""
-        path = self.path
-        while path != (path := os.path.dirname(path)):
-            try:
-                fd = self._fs.open_root(path)
-            except PermissionError:
-                return
-            try:
-                self._fs.sync_dir(fd)
-                if self._fs.stat(fd).st_uid != os.geteuid():
-                    return
-            finally:
-                self._fs.close(fd)
 
     def _sync_dir(self, path: str) -> None:
         fd = self._fs.open_root(path)

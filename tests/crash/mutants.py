@@ -42,7 +42,12 @@ MUTANTS = [
     Mutant("checkpoints are not synced", _state_root, "write_new", "fs.sync(fd)"),
     Mutant("names of checkpoints are not synced", _state_root, "write_new", "fs.sync_dir(directory)"),
     Mutant("checkpoints are written in place", _state_root, "write_new", 'f"{TEMPORARY}{os.urandom(6).hex()}"', "name"),
-    Mutant("the state directory's name is not synced", _state_root.StateRoot, "_is_usable", "self._sync_above()"),
+    Mutant(
+        "the state directory's name is not synced",
+        _state_root.StateRoot,
+        "_is_usable",
+        "self._sync_dir(os.path.dirname(self.path))",
+    ),
     Mutant("names of threads are not synced", _claim.FileClaim, "_put", "self._files.fs.sync_dir(self._place.threads)"),
     Mutant("the directory of threads is not synced", _claim.FileClaim, "_put", "self._root.sync()"),
     Mutant("what a dead run wrote is not synced", _claim.FileClaim, "_recover", "self._files.sync(seq)"),

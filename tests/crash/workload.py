@@ -5,6 +5,7 @@ execution of a task returns another value, so a value that is seen again proves 
 """
 
 import itertools
+import os
 import random
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
@@ -47,7 +48,7 @@ class Ledger:
         if ("task", run, name) in self.told:
             raise Violation(f"{name} of run {run} was acknowledged and runs again")
         self.began.append((run, name))
-        return f"{name}{next(_tokens)}"
+        return f"{name}{os.getpid()}.{next(_tokens)}"
 
     def acknowledge(self, what: Any, value: Any = True) -> None:
         """Note that something was promised, for good; a later promise must not differ."""

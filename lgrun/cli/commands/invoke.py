@@ -67,8 +67,8 @@ def invoke(
         env.say(f"! {notice}")
     store = loaded.workflow.checkpointer or saver
     name = env.thread = thread or _fresh_name(store, loaded.title)
-    _refuse_unfinished(env, store.load(name), discard)
-    saver.guard = lambda saved: _refuse_unfinished(env, saved, discard)
+    _refuse_unfinished(env, store.load(name), discard, ours=False)
+    saver.guard = lambda saved: _refuse_unfinished(env, saved, discard, ours=True)
     env.note(f"▸ {name}")
     outcome = converse(env, Job(loaded.workflow, name, on_change, patience or 0.0, "invoke"), payload)
     return conclude(env, store, name, outcome, seconds=env.monotonic() - started)
@@ -87,18 +87,21 @@ def _fresh_name(saver: Any, title: str) -> str:
     return new_thread_id(title, lambda thread: saver.load(thread) is not None)
 
 
-def _refuse_unfinished(env: Environment, saved: "Saved | None", discard: bool) -> None:
-    """Stop before new input throws away a question, or the results of an unfinished run."""
+def _refuse_unfinished(env: Environment, saved: "Saved | None", discard: bool, *, ours: bool) -> None:
+    """Stop before new input throws away a question, or the results of an unfinished run.
+
+    Whether nobody runs a thread any more can only be said once it is `ours`.
+    """
     from lgrun.checkpoint.base import open_questions, thread_status
     from lgrun.cli.diagnostics import Problem
-    from lgrun.cli.session import holder_of, next_commands, open_saver
+    from lgrun.cli.session import next_commands
     from lgrun.cli.views import question_of
 
     if saved is None or discard:
         return
     status = thread_status(saved, held=False)
     name = saved.checkpoint.thread
-    if status == "done" or (status == "crashed" and holder_of(open_saver(env), name) is not None):
+    if status == "done" or (status == "crashed" and not ours):
         return
     questions = [question_of(write) for write in open_questions(saved.writes)]
     commands: Sequence[str] = next_commands(env, name, status, [question.q for question in questions])
