@@ -24,6 +24,7 @@ LAYERS = [
         "cache.base",
     },
     {
+        "_engine.annotations",
         "_engine.ids",
         "_engine.model",
         "_engine.replay",

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 from lgrun._engine import answers, ids, replay
+from lgrun._engine.annotations import broken_promise
 from lgrun._engine.events import CustomData, Event, QuestionAsked, ReplayMismatch, TaskCached
 from lgrun._engine.frame import Frame
 from lgrun._engine.journal import Journal
@@ -181,6 +182,8 @@ class Run:
         if isinstance(decision, replay.Recorded):
             assert decision.write.value is not None
             value = decode(decision.write.value)
+            if promise := broken_promise(function, value):
+                self.mismatch(function.name, promise, parent)
             if self.heard and nested is None:
                 self.emit(self._replayed(parent, decision, function.name, summary, (args, kwargs), value))
             return Known(value)

@@ -5,6 +5,8 @@ from typing import Any
 
 import pytest
 
+from lgrun._engine.annotations import broken_promise
+from lgrun._engine.model import Function
 from lgrun._engine.replay import Answer, Calls, Launch, Questions, Recorded, Suspend
 from lgrun._engine.start import Continue, Finished, Fork, Fresh, decide_start, match_answers
 from lgrun.checkpoint.base import Checkpoint, Path, PendingWrite, Saved
@@ -273,3 +275,35 @@ def test_answers_that_fit_no_question() -> None:
         match_answers(1, [A, B])
     with pytest.raises(UnknownInterruptError):
         start_at(head("end"), Command(resume={A: 1}))
+
+
+@pytest.mark.parametrize(
+    ("annotation", "value", "promised"),
+    [
+        (int, 1, None),
+        (int, True, None),
+        (float, 1, None),
+        (int, "1", "int"),
+        (str, None, "str"),
+        (list[int], [1], None),
+        (list[int], {}, "list"),
+        ("dict[str, int]", [], "dict"),
+        ("dict[str, int]", {}, None),
+        ("int | None", "x", None),
+        (int | None, "x", None),
+        (None, 1, None),
+        (object, 1, None),
+    ],
+)
+def test_a_result_that_cannot_be_what_the_function_now_returns(
+    annotation: Any, value: Any, promised: str | None
+) -> None:
+    """Only builtin types are compared, and only where there is no doubt."""
+
+    def call() -> None: ...
+
+    call.__annotations__ = {"return": annotation}
+
+    found = broken_promise(Function("f", call, False), value)
+
+    assert (found and found.now) == (promised and f"f, which returns {promised}")
