@@ -16,6 +16,7 @@ __all__ = ["MAX_BYTES", "RealFs"]
 MAX_BYTES = 256 << 20
 """The largest file that is read, and that a journal may grow to."""
 
+_REMOTE = ("nfs", "cifs", "smb", "fuse", "9p", "afs", "ceph", "lustre", "glusterfs", "gfs2", "ocfs2")
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 # Without O_NONBLOCK, opening a FIFO waits for its other end.
 _SAFE = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
@@ -189,6 +190,17 @@ class RealFs:
         except (FileNotFoundError, NotADirectoryError):
             return False
         return here.st_nlink > 0 and (here.st_dev, here.st_ino) == (there.st_dev, there.st_ino)
+
+    def is_remote(self, fd: int) -> bool:
+        """Say whether an open file or directory is on a network file system, as far as the system tells."""
+        device = os.fstat(fd).st_dev
+        number = f"{os.major(device)}:{os.minor(device)}"
+        try:
+            with open("/proc/self/mountinfo", encoding="utf-8", errors="replace") as mounts:
+                kinds = [line.partition(" - ")[2].split(" ")[0] for line in mounts if line.split(" ")[2] == number]
+        except OSError:
+            return False
+        return any(kind.startswith(_REMOTE) for kind in kinds)
 
     def _private(self, fd: int, name: str) -> int:
         self._checked(fd, name)

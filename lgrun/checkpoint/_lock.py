@@ -14,7 +14,17 @@ import orjson
 
 from lgrun._fs import RealFs
 
-__all__ = ["LOCK", "ThreadLock", "busy_message", "is_alive", "local_time", "parse_holder", "try_lock"]
+__all__ = [
+    "LOCK",
+    "ThreadLock",
+    "busy_message",
+    "elsewhere_message",
+    "is_alive",
+    "is_elsewhere",
+    "local_time",
+    "parse_holder",
+    "try_lock",
+]
 
 LOCK = "lock"
 _SIZE = 256
@@ -140,6 +150,21 @@ def is_alive(holder: dict[str, Any]) -> bool:
     except OSError:
         return True
     return True
+
+
+def is_elsewhere(holder: dict[str, Any]) -> bool:
+    """Say whether `holder` ran on another machine, which this one cannot ask whether it lives."""
+    return "host" in holder and str(holder["host"]) != _host()
+
+
+def elsewhere_message(thread_id: str, holder: dict[str, Any]) -> str:
+    """Say that a holder on another machine never released a thread."""
+    name = thread_id if len(thread_id) <= 60 else thread_id[:60] + "…"
+    who = f"pid {holder['pid']} on host {holder['host']} since {str(holder.get('since', ''))[:19]}"
+    return (
+        f"thread {name!r} was never released by {who}, and the state directory is on a network file system, where "
+        "locks need not reach that far: make sure that it does not run any more, then lgrun resume --break-lock"
+    )
 
 
 def busy_message(thread_id: str, holder: dict[str, Any] | None) -> str:

@@ -84,11 +84,15 @@ class StateRoot:
     Args:
         fs: the disk.
         path: of the directory, with no symbolic link in it.
+
+    Attributes:
+        is_trusted: the directory is used although others can write to it.
     """
 
     def __init__(self, fs: RealFs, path: str) -> None:
         self._fs = fs
         self.path = path
+        self.is_trusted = False
         self._known: tuple[int, int] | None = None
 
     def open(self, *, create: bool) -> int | None:
@@ -133,7 +137,7 @@ class StateRoot:
             # Before the file that says that this is done: a run that died may have left the directory without it.
             self._sync_dir(os.path.dirname(self.path))
             write_new(self._fs, fd, MARKER, encode_note("state"))
-        elif found.st_mode & 0o022:
+        elif found.st_mode & 0o022 and not self.is_trusted:
             raise StateError(f"{self.path} can be written by others; type: chmod 700 {_quoted(self.path)}")
         self._known = place
         return True

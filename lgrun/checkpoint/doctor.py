@@ -103,6 +103,9 @@ class _Doctor:
             uid = self.fs.stat(root).st_uid
             yield Finding(".", "refused", f"belongs to uid {uid}; lgrun uses a state directory of its own user only")
         yield from self.mode(".", root, 0o700)
+        if self.fs.is_remote(root):
+            problem = "is on a network file system: whether locks and syncs hold there depends on its server"
+            yield Finding(".", "note", problem)
         names = sorted(self.fs.listdir(root))
         yield from self.marker(root, names)
         for name in names:

@@ -12,7 +12,16 @@ from typing import Any
 
 from lgrun._fs import RealFs
 from lgrun.checkpoint._claim import Disk, FileClaim, Place
-from lgrun.checkpoint._lock import LOCK, busy_message, is_alive, parse_holder, try_lock
+from lgrun.checkpoint._lock import (
+    LOCK,
+    ThreadLock,
+    busy_message,
+    elsewhere_message,
+    is_alive,
+    is_elsewhere,
+    parse_holder,
+    try_lock,
+)
 from lgrun.checkpoint._state_root import StateRoot, state_directory
 from lgrun.checkpoint._thread_files import ThreadFiles, directory_name, source_name, thread_in
 from lgrun.checkpoint.base import BaseCheckpointSaver, Saved
@@ -34,6 +43,8 @@ class FileSaver(BaseCheckpointSaver):
             checkpoint that says nothing itself.
         source: that code, kept once per version.
         strict: refuse a journal whose last line is damaged instead of cutting the line off with a warning.
+        break_lock: take a thread that a run on another machine never released, on a network file system.
+        trust_state: use a directory that others can write to.
         clock: seconds that only go forward, for waiting.
         sleep: waits for so many seconds.
     """
@@ -46,6 +57,8 @@ class FileSaver(BaseCheckpointSaver):
         origin: dict[str, Any] | None = None,
         source: bytes | None = None,
         strict: bool = False,
+        break_lock: bool = False,
+        trust_state: bool = False,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
@@ -53,10 +66,12 @@ class FileSaver(BaseCheckpointSaver):
         self.origin = origin
         self.source = source
         self._fs = fs or RealFs()
-        self._strict = strict
+        self.strict = strict
+        self.break_lock = break_lock
         self._clock = clock
         self._sleep = sleep
         self._root = StateRoot(self._fs, self.directory)
+        self._root.is_trusted = trust_state
 
     def claim(self, thread_id: str, *, wait: float | None = 0.0) -> "FileClaim":
         """Take the right to write to a thread; see `BaseCheckpointSaver.claim`.
@@ -67,7 +82,7 @@ class FileSaver(BaseCheckpointSaver):
         place = self._lock(thread_id, wait)
         try:
             with Disk(place.files.path):
-                return FileClaim(place, self._root, origin=self.origin, source=self.source, strict=self._strict)
+                return FileClaim(place, self._root, origin=self.origin, source=self.source, strict=self.strict)
         except BaseException:
             place.leave()
             raise
@@ -172,6 +187,7 @@ class FileSaver(BaseCheckpointSaver):
             with Disk(files.path, vanishing=True):
                 lock = try_lock(self._fs, name, threads, fd)
             if lock is not None:
+                self._check_holder(lock, fd, thread_id)
                 return Place(files, lock, threads, name)
             holder = _read_holder(files)
         except BaseException:
@@ -179,6 +195,14 @@ class FileSaver(BaseCheckpointSaver):
             raise
         self._close(fd, threads)
         return holder
+
+    def _check_holder(self, lock: ThreadLock, directory: int, thread_id: str) -> None:
+        """Refuse a thread that a run on another machine may still hold, although its lock does not reach this one."""
+        died = lock.died
+        if died is None or self.break_lock or not is_elsewhere(died) or not self._fs.is_remote(directory):
+            return
+        self._fs.close(lock.forget())
+        raise ThreadBusyError(elsewhere_message(thread_id, died), died)
 
     def _open_thread(self, name: str, threads: int) -> int:
         try:

@@ -57,10 +57,16 @@ def state_path(env: Environment) -> Path:
     return state_directory(env.environ, str(env.cwd))
 
 
-def open_saver(env: Environment, loaded: "Loaded | None" = None) -> Guarded:
-    """Return the saver, which will record where `loaded` is. Creates nothing."""
+def open_saver(env: Environment, loaded: "Loaded | None" = None, *, trust: bool = False) -> Guarded:
+    """Return the saver, which will record where `loaded` is. Creates nothing.
+
+    Args:
+        env: the world.
+        loaded: the workflow.
+        trust: use a state directory that others can write to.
+    """
     if loaded is None:
-        return Guarded(state_path(env))
+        return Guarded(state_path(env), trust_state=trust)
     return Guarded(state_path(env), origin=loaded.origin(), source=loaded.source)
 
 

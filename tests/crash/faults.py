@@ -91,8 +91,8 @@ class Failing:
         return do(fd, half) if half else 0
 
 
-_READING = {"open_root", "open_dir", "listdir", "read_file", "read_start", "stat", "is_at"}
-_CHANGING = set(OPERATIONS) - _READING - COMPOSED - {"close", "lock"}
+READING = {"open_root", "open_dir", "listdir", "read_file", "read_start", "stat", "is_at", "is_remote"}
+_CHANGING = set(OPERATIONS) - READING - COMPOSED - {"close", "lock"}
 _OPENING = {"open_root", "open_dir", "create_exclusive", "open_append", "open_lock", "read_file", "listdir"}
 
 ERRNOS: dict[str, int | None] = {
@@ -105,7 +105,7 @@ def can_fail(number: int | None) -> set[str]:
     if number is None:
         return {"write"}
     if number in (errno.EIO, errno.EINTR):
-        return _READING | _CHANGING | {"lock"}
+        return READING | _CHANGING | {"lock"}
     return _OPENING if number == errno.EMFILE else _CHANGING
 
 

@@ -212,6 +212,9 @@ class SimulatedFs(RealFs):
             return False
         return node is self._node(fd)
 
+    def is_remote(self, fd: int) -> bool:
+        return False
+
     # What a power cut leaves
 
     def tree(self) -> Tree:

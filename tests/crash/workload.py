@@ -237,7 +237,18 @@ def killed(at: int, lazy: bool) -> tuple[SimulatedFs, dict[Any, Any]] | None:
     return None
 
 
-_LOOKING = {"open_root", "open_dir", "listdir", "read_file", "read_start", "stat", "is_at", "close", "lock"}
+_LOOKING = {
+    "open_root",
+    "open_dir",
+    "listdir",
+    "read_file",
+    "read_start",
+    "stat",
+    "is_at",
+    "is_remote",
+    "close",
+    "lock",
+}
 
 
 def _key(tree: Tree) -> Any:

@@ -35,6 +35,15 @@ def resume(
     ] = None,
     on_change: OnChange = "warn",
     wait: Wait = None,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Refuse a journal with a damaged end instead of cutting that off.")
+    ] = False,
+    break_lock: Annotated[
+        bool, typer.Option("--break-lock", help="Take a thread that a run on another machine never released.")
+    ] = False,
+    trust_state: Annotated[
+        bool, typer.Option("--trust-state", help="Use a state directory that others can write to.")
+    ] = False,
 ) -> ExitStatus:
     """Answer a thread's questions, or continue a failed or stopped one.
 
@@ -52,7 +61,8 @@ def resume(
     if value is not None and text is not None:
         _usage("--value and --text exclude each other")
     patience = parse_duration(wait) or 0.0
-    saver = open_saver(env)
+    saver = open_saver(env, trust=trust_state)
+    saver.strict, saver.break_lock = strict, break_lock
     name = env.thread = resolve(thread, saver, acting=True)
     standing = _standing_when_free(saver, name, patience)
     questions = [question_of(write) for write in standing.questions]
