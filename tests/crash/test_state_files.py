@@ -298,11 +298,11 @@ def test_orphan_with_the_lock(state: Path) -> None:
     code = (
         "import os, sys; from lgrun.checkpoint import file, _lock; "
         f"claim = file.FileSaver({str(state)!r}).claim('t'); _lock._held.clear(); "
-        "pid = os.fork(); print(pid or 'child', flush=True); sys.stdin.read()"
+        "pid = os.fork(); pid and os.write(1, b'%d\\n' % pid); sys.stdin.read()"
     )
     process = subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
-    child = int(next(line for line in (process.stdout.readline(), process.stdout.readline()) if "child" not in line))
+    child = int(process.stdout.readline())
     os.kill(process.pid, signal.SIGKILL)
     process.wait()
     try:
