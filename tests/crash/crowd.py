@@ -3,6 +3,7 @@
 `python -m tests.crash.crowd STORY FOLDER [COUNT]` lets one of the stories happen and prints what came of it.
 """
 
+import importlib
 import json
 import os
 import sys
@@ -120,12 +121,30 @@ STORIES: dict[str, Callable[[Path, int], Crowd]] = {
 }
 
 
+def _warm_up(folder: Path) -> None:
+    """Load whatever a run loads, as a run says."""
+    list_of_modules = folder / "modules"
+    pid = os.fork()
+    if pid == 0:
+        os.dup2(os.open(os.devnull, os.O_RDWR), 2)
+        os.dup2(2, 1)
+        run(["invoke", "flow.py:count", "0", "-t", "warm-up", "-S", "warm"])
+        list_of_modules.write_text("\n".join(sys.modules))
+        os._exit(0)
+    os.waitpid(pid, 0)
+    (folder / "payments").unlink()
+    for name in list_of_modules.read_text().split():
+        if not name.startswith(("lgrun_workflow", "__")):
+            importlib.import_module(name)
+
+
 def main() -> None:
     """Let a story happen."""
     story, folder, count = sys.argv[1], Path(sys.argv[2]), int((sys.argv[3:] or ["50"])[0])
     os.chdir(folder)
     os.environ["LGRUN_STATE_DIR"] = str(folder / "state")
     (folder / "flow.py").write_text(FLOW)
+    _warm_up(folder)
     crowd = STORIES[story](folder, count)
     payments = (folder / "payments").read_text().split()
     json.dump({"results": list(crowd.found.values()), "payments": payments}, sys.stdout)

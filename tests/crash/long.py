@@ -44,6 +44,8 @@ def states() -> dict[str, Any]:
     for seed in range(1, 201):
         found = explore(seed, states=1500, deeper=1000, limit=60, lazy=seed % 4 == 0)
         first, second, wrong = first + found.states, second + found.deeper, wrong + found.violations
+        if seed % 10 == 0:
+            print(f"          {first} + {second} states, {len(wrong)} violations", file=sys.stderr, flush=True)
     return {"first cuts": first, "second cuts": second, "deaths": dead, "violations": wrong}
 
 

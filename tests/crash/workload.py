@@ -65,8 +65,8 @@ class Ledger:
         return dict(self.told)
 
 
-def workflow_with(saver: FileSaver, ledger: Ledger) -> Any:
-    """Return the workflow, which tells a ledger what happens."""
+def workflow_with(saver: FileSaver, ledger: Ledger, *, swapped: bool = False) -> Any:
+    """Return the workflow, which tells a ledger what happens; `swapped`: the code has its pair of calls swapped."""
 
     @task
     def step(run: int, name: str, given: Any) -> str:
@@ -80,8 +80,8 @@ def workflow_with(saver: FileSaver, ledger: Ledger) -> Any:
     @entrypoint(checkpointer=saver)
     def flow(run: int, *, previous: Any = None) -> Any:
         first = known(run, "a", step(run, "a", previous))
-        pair = [step(run, name, first) for name in "bc"]
-        values = [known(run, name, future) for name, future in zip("bc", pair, strict=True)]
+        pair = {name: step(run, name, first) for name in ("cb" if swapped else "bc")}
+        values = [known(run, name, pair[name]) for name in "bc"]
         answer = interrupt({"ok?": values})
         last = known(run, "d", step(run, "d", answer))
         return entrypoint.final(value=[first, *values, last], save=[run, answer])
@@ -97,7 +97,7 @@ def live(fs: RealFs, ledger: Ledger, directory: str = STATE, *, whole: bool = Tr
     saver = FileSaver(directory, fs=fs)
     if "deleting" not in ledger.told:
         flow = workflow_with(saver, ledger)
-        while (run := _next_run(saver)) <= RUNS:
+        while (run := next_run(saver)) <= RUNS:
             _finish(saver, flow, run, ledger)
             if not whole:
                 return
@@ -106,7 +106,7 @@ def live(fs: RealFs, ledger: Ledger, directory: str = STATE, *, whole: bool = Tr
     ledger.acknowledge("deleted")
 
 
-def _next_run(saver: FileSaver) -> int:
+def next_run(saver: FileSaver) -> int:
     saved = saver.load("t")
     # A run is two checkpoints, its input and its end.
     number = 0 if saved is None else saved.checkpoint.seq

@@ -1,0 +1,93 @@
+"""lgrun doctor: what it says, what it mends, and its exit codes."""
+
+import json
+import os
+
+import pytest
+
+from tests.cli.conftest import World
+from tests.cli.sources import HELLO
+
+JOURNAL = "00000001.writes.jsonl"
+
+
+@pytest.fixture
+def filled(lgrun: World) -> World:
+    """A world with a finished thread."""
+    lgrun.write("hello.py", HELLO)
+    assert lgrun("invoke", "hello.py", "Ann", "-t", "t").code == 0
+    return lgrun
+
+
+def test_in_order(filled: World) -> None:
+    """Nothing to say is 0, also where there is no state directory at all."""
+    result = filled("doctor")
+
+    assert (result.code, result.stdout, result.stderr) == (0, f"✓ {filled.state} is in order\n", "")
+    assert filled("doctor", "-S", "nowhere").code == 0
+    assert not (filled.folder / "nowhere").exists()
+
+
+def test_damage(filled: World) -> None:
+    """Damage is 6 and said with what would be done; --fix does it, and then it is 0."""
+    (filled.state / "lgrun-state.json").write_text("?")
+    (filled.state / "threads/t/.tmp-1").touch()
+
+    first = filled("doctor")
+    refused = filled("list")
+    mended = filled("doctor", "--fix")
+
+    assert (first.code, refused.code, mended.code) == (6, 6, 0)
+    assert first.stdout.splitlines() == [
+        "✗ lgrun-state.json is damaged (it is not one whole line) → would: write it anew; "
+        "the old one becomes lgrun-state.json.damaged",
+        "! threads/t/.tmp-1 is the beginning of a file that was never finished → would: remove it",
+        "2 of 2 can be mended:  lgrun doctor --fix",
+    ]
+    assert mended.stdout.count("→ done") == 2
+    assert filled("doctor").code == 0
+    assert filled("list", "-q").stdout == "t\n"
+
+
+def test_what_cannot_be_mended(filled: World) -> None:
+    """A checkpoint that does not verify stays 6, also with --fix."""
+    path = filled.state / "threads/t/00000002.json"
+    path.write_bytes(path.read_bytes().replace(b"hello", b"jello"))
+
+    result = filled("doctor", "--fix", "--json")
+
+    assert result.code == 6
+    assert result.json["schema"] == "lgrun.doctor/1"
+    [finding] = result.json["findings"]
+    assert (finding["path"], finding["verdict"], finding["mended"]) == ("threads/t/00000002.json", "damaged", False)
+
+
+def test_newer(filled: World) -> None:
+    """A file of a newer lgrun is 6 and says what to do."""
+    path = filled.state / "threads/t/thread.json"
+    path.write_bytes(path.read_bytes().replace(b'"format":1', b'"format":2'))
+
+    result = filled("doctor")
+
+    assert result.code == 6
+    assert "upgrade lgrun" in result.stdout
+
+
+def test_not_a_directory(lgrun: World) -> None:
+    """A state directory that cannot be opened is 74."""
+    lgrun.state.touch()
+
+    result = lgrun("doctor", "--json")
+
+    assert result.code == 74
+    assert json.loads(result.stdout)["error"]["type"] == "state-io"
+
+
+def test_hostile_names(filled: World) -> None:
+    """Names in the directory cannot write to the terminal."""
+    os.mkdir(filled.state / "threads" / "\x1b[31mred\u202e")
+
+    result = filled("doctor")
+
+    assert "\x1b" not in result.stdout
+    assert "\u202e" not in result.stdout
