@@ -161,3 +161,16 @@ def test_concurrent_chains_killed_half_way(place: Path, seen: int) -> None:
     assert len(ran) == 20
     twice = {name for name, times in ran.items() if times > 1}
     assert len(twice) <= sum(told.values()) - seen, "an acknowledged task ran again"
+
+
+def test_eight_tasks_at_a_time_killed_at_a_random_moment(tmp_path: Path) -> None:
+    """A few of the trials that `tests.crash.long` makes by the hundred."""
+    from tests.crash.random_kills import TASKS, trial
+
+    chance = random.Random(5)
+    told = []
+    for number in range(6):
+        wrong, count = trial(tmp_path / str(number), chance, 0.5, begun=number > 0)
+        assert wrong == []
+        told.append(count)
+    assert any(0 < count < TASKS for count in told)
