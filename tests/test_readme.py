@@ -1,7 +1,12 @@
 """What the README says is so."""
 
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
+
+import pytest
 
 from lgrun.cli.status import ExitStatus
 
@@ -9,11 +14,26 @@ ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
 
 
+@pytest.fixture
+def env(tmp_path: Path) -> dict[str, str]:
+    """Return an environment with `lgrun` on the PATH, an empty state directory and no terminal's peculiarities."""
+    (tmp_path / "trip.py").write_text((ROOT / "workflows" / "trip.py").read_text())
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    return {"PATH": path, "HOME": str(tmp_path), "LGRUN_STATE_DIR": str(tmp_path / "state"), "LANG": "C.UTF-8"}
+
+
+def block(kind: str, beginning: str) -> str:
+    """Return the block of code that begins so."""
+    found = [code for code in re.findall(rf"```{kind}\n(.*?)```", README, re.DOTALL) if code.startswith(beginning)]
+    (code,) = found
+    return str(code)
+
+
 def test_the_first_tour_is_a_program_that_is_run() -> None:
     """The code of the tour is `workflows/trip.py`, of which the pictures are made."""
     (code,) = re.findall(r"Put this into `trip.py`:\n\n```python\n(.*?)```", README, re.DOTALL)
 
-    assert (ROOT / "workflows" / "trip.py").read_text().endswith(code)
+    assert (ROOT / "workflows" / "trip.py").read_text() == code
 
 
 def test_every_exit_code_is_explained() -> None:
@@ -30,3 +50,60 @@ def test_every_file_that_is_named_exists() -> None:
         assert (ROOT / target).exists(), target
     for name in re.findall(r"^\| `(\w+\.py)` \|", README, re.MULTILINE):
         assert (ROOT / "workflows" / name).exists(), name
+
+
+def test_the_console_block_is_what_is_printed(tmp_path: Path, env: dict[str, str]) -> None:
+    """A question without a terminal: every line of the block but for the times."""
+    written = block("console", "$ lgrun invoke trip.py -t paris")
+    printed = ""
+    for line in re.findall(r"^\$ (.*)$", written, re.MULTILINE):
+        done = subprocess.run(
+            ["bash", "-c", f"{line} 2>&1"] if ";" not in line else ["bash", "-c", f"{{ {line}; }} 2>&1"],
+            cwd=tmp_path,
+            env=env,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        printed += f"$ {line}\n{done.stdout}"
+
+    assert _without_times(printed) == _without_times(written)
+
+
+def _without_times(text: str) -> str:
+    return re.sub(r"\b\d+(\.\d+)?m?s\b", "TIME", text)
+
+
+def test_the_loop_for_scripts_asks_again(tmp_path: Path, env: dict[str, str]) -> None:
+    """The loop of the README, under `set -e`: a mistyped answer is asked again, a good one ends it."""
+    pexpect = pytest.importorskip("pexpect")
+    script = "set -e\n" + block("sh", "out=$(lgrun invoke trip.py -t oslo")
+    child = pexpect.spawn("bash", ["-c", script], cwd=str(tmp_path), env=env, timeout=30, encoding="utf-8")
+    child.expect(r"Book .*\[.*yes.*no.*\] ")
+    child.sendline("maybe")
+    child.expect("expected one of yes, no")
+    child.expect(r"Book .*\[.*yes.*no.*\] ")
+    child.sendline("no")
+    child.expect('{"booked": ?null}')
+    child.expect(pexpect.EOF)
+    child.close()
+
+    assert child.exitstatus == 0
+
+
+@pytest.mark.parametrize("command", [[], ["invoke"]])
+def test_examples_in_help_work_in_a_clone(command: list[str], env: dict[str, str]) -> None:
+    """Every command that a help page begins with can be pasted, in the order in which they stand there."""
+    help_page = subprocess.run(["lgrun", *command, "-h"], env=env, capture_output=True, text=True, check=True).stdout
+    examples = re.findall(r"^  ((?:echo .*)?lgrun .*)$", help_page, re.MULTILINE)
+
+    codes = [
+        subprocess.run(
+            ["bash", "-c", line], cwd=ROOT, env=env, stdin=subprocess.DEVNULL, capture_output=True, check=False
+        ).returncode
+        for line in examples
+    ]
+
+    # The booking of trip.py fails until the reader mends it.
+    assert codes == ([3, 1, 0, 0] if not command else [3, 3, 3])

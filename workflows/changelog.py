@@ -152,7 +152,7 @@ def write(path: str, text: str, before: str | None) -> bool:
 
 def edited(text: str) -> str:
     """Ask for other words; an answer without any leaves the text as it is."""
-    answer = interrupt({"question": "What should the notes say?", "type": "text", "default": text})
+    answer = interrupt({"question": "What should the notes say?", "type": "editor", "default": text})
     return answer.rstrip() + "\n" if isinstance(answer, str) and answer.strip() else text
 
 

@@ -1,5 +1,3 @@
-"""The workflow of the README's first tour: it asks before it books, and the booking fails until it is mended."""
-
 from lgrun.func import entrypoint, task
 from lgrun.types import interrupt
 

@@ -93,7 +93,23 @@ def _stand_in(value: Any) -> Any:
 
 
 def _summary(data: bytes, named: bytes) -> str:
+    if _TAG in data or _TAG in named:
+        data, named = (orjson.dumps(_untagged(orjson.loads(part))) if part else part for part in (data, named))
     text = data[1:-1][: SUMMARY_LENGTH * 4].decode("utf-8", "ignore")
     if named:
         text += (", " if text else "") + "**" + named[: SUMMARY_LENGTH * 4].decode("utf-8", "ignore")
     return text if len(text) <= SUMMARY_LENGTH else text[: SUMMARY_LENGTH - 1] + "…"
+
+
+_TAG = b'"$lgrun"'
+
+
+def _untagged(tree: Any) -> Any:
+    """Return a saved tree without the tags of the codec, which say nothing to people."""
+    if isinstance(tree, list):
+        return [_untagged(item) for item in tree]
+    if not isinstance(tree, dict):
+        return tree
+    if tree.keys() >= {"$lgrun", "v"}:
+        return _untagged(tree["v"])
+    return {key: _untagged(item) for key, item in tree.items()}

@@ -33,7 +33,7 @@ from lgrun._engine.snapshot import standing
 from lgrun._engine.steps import Course, steps, wrote
 from lgrun.checkpoint.base import Checkpoint, PendingWrite, Saved
 from lgrun.checkpoint.document import new_checkpoint_id
-from lgrun.errors import GraphDrained, GraphInterrupt, NotSerializableError
+from lgrun.errors import GraphDrained, GraphInterrupt, NotSerializableError, ReplayMismatchError
 from lgrun.types import Interrupt, StateUpdate
 
 
@@ -176,6 +176,8 @@ def _stopped(course: _Own, error: BaseException) -> Life[RunEnded]:
     run = course.run
     yield Settle(cancel=not isinstance(error, GraphInterrupt))
     if run.stopped is not None and not isinstance(run.stopped, RunCancelled):
+        if isinstance(run.stopped, ReplayMismatchError):
+            yield from _record_failure(run, run.stopped)
         raise run.stopped
     questions = run.open_questions()
     if isinstance(error, GraphInterrupt) and error.interrupts:
@@ -196,8 +198,7 @@ def _stopped(course: _Own, error: BaseException) -> Life[RunEnded]:
         yield from _record(run, PendingWrite("cancelled", run.world.now(), by=f"drained: {error.reason}"))
         ended = RunEnded(status="failed", error=error)
     else:
-        frame = Frame(run, run.program.name, (), None)
-        yield from _record(run, error_record(run, frame, error, None))
+        yield from _record_failure(run, error)
         ended = RunEnded(status="failed", error=error, questions=questions)
     run.emit(ended)
     return ended
@@ -223,6 +224,11 @@ def _held(course: _Own) -> Any:
             return shown(channels, program.outputs)
         run.emit(ValuesChanged(channels=channels, outputs=program.streamed))
     return shown(channels, program.outputs)
+
+
+def _record_failure(run: Run, error: BaseException) -> Life[None]:
+    frame = Frame(run, run.program.name, (), None)
+    yield from run.commit(error_record(run, frame, error, None), None, barrier=True)
 
 
 # --- by hand ----------------------------------------------------------------------------------------------------------

@@ -2,11 +2,11 @@
 
 import re
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NoReturn
 
 from lgrun.cli.diagnostics import Problem
 from lgrun.cli.env import Environment
-from lgrun.cli.inputs import Typed, parse_item, parse_text, parse_value, read_bool, read_text, strict_json
+from lgrun.cli.inputs import Typed, is_item, parse_item, parse_text, parse_value, read_bool, read_text, strict_json
 from lgrun.cli.question import Question, word_of
 from lgrun.cli.render.text import brief, nearest, one_line
 from lgrun.cli.schema import BadAnswer, check_schema, same
@@ -150,13 +150,15 @@ def read_answers(
     if value is not None or text is not None:
         question = _the_one(questions)
         given = str(text) if text is not None else _read_value(env, question, str(value))
-        answers[question.interrupt] = _fit(question, given)
+        answers[question.interrupt] = _fit(env, question, given)
     for item in items:
+        if not is_item(item):
+            _no_item(env, item, questions)
         parsed = parse_item(item, env)
         question = _named(parsed.key, questions)
         if question.interrupt in answers:
             raise Problem("bad-answer", f"q{question.q} is answered twice")
-        answers[question.interrupt] = _fit(question, parsed.value)
+        answers[question.interrupt] = _fit(env, question, parsed.value)
     return answers
 
 
@@ -192,8 +194,26 @@ def _named(key: str, questions: Sequence[Question]) -> Question:
     )
 
 
-def _fit(question: Question, value: Any) -> Any:
+def _no_item(env: Environment, item: str, questions: Sequence[Question]) -> NoReturn:
+    """Refuse an answer that does not say to which question."""
+    number = questions[0].q if questions else 1
+    words = ["--value", item] if len(questions) == 1 else [f"q{number}={item}"]
+    hint = f"did you mean:  {_answer_command(env, words)}"
+    raise Problem("bad-item", f"{item!r} does not say which question it answers", hint=hint)
+
+
+def _fit(env: Environment, question: Question, value: Any) -> Any:
     try:
         return coerce(question, value)
     except BadAnswer as error:
-        raise Problem("bad-answer", f"q{question.q}: {error}", context=[question.line()]) from None
+        hint = None
+        if question.options:
+            word = nearest(word_of(value), map(word_of, question.options)) or word_of(question.options[0])
+            hint = f"like:  {_answer_command(env, [f'q{question.q}={word}'])}"
+        raise Problem("bad-answer", f"q{question.q}: {error}", context=[question.line()], hint=hint) from None
+
+
+def _answer_command(env: Environment, words: Sequence[str]) -> str:
+    from lgrun.cli.session import command
+
+    return command(env, "resume", env.thread or "THREAD", *words)

@@ -1,5 +1,6 @@
 """The commands, and the one place where an exception becomes output and an exit code."""
 
+import re
 import signal
 import sys
 from typing import Any
@@ -10,33 +11,33 @@ from lgrun.cli.commands import doctor, history, invoke, list_threads, resume, sh
 from lgrun.cli.diagnostics import Problem, explain, full_traceback
 from lgrun.cli.env import Environment, die_of
 from lgrun.cli.options import Interrupted, shared_first, with_shared_options
-from lgrun.cli.status import HELP_LINE, ExitStatus
-
-_EPILOG = "\b\n" + HELP_LINE
+from lgrun.cli.parser import Command, Group, help_width
+from lgrun.cli.status import ExitStatus
 
 app = typer.Typer(
+    cls=Group,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
     add_completion=False,
     no_args_is_help=True,
-    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
+    context_settings={"help_option_names": ["-h", "--help"]},
 )
 
 
-@app.callback(epilog=_EPILOG)
+@app.callback()
 def _root(
     version: bool = typer.Option(False, "--version", help="Print the version and exit.", is_eager=True),
 ) -> None:
     """Durable workflows for the shell.
 
     \b
-    lgrun invoke review.py topic=cats      start a workflow
-    lgrun resume review-7k3f --value yes   answer its question, or continue it
-    lgrun list                             all threads
-    lgrun show review-7k3f                 one of them
+    lgrun invoke trip city=Rome -t rome
+    lgrun resume rome --value yes
+    lgrun show rome
+    lgrun list
 
-    stdout is the answer, stderr is the talk. The options --state-dir, --json, --get, --quiet, --no-input,
-    --color and --verbose of the commands may also be given before the command.
+    The first starts a workflow (workflows/trip.py), the second answers its question or continues it.
+    stdout is the answer, stderr is the talk. Options that all commands have may also stand before the command.
     """
     if version:
         from lgrun.cli.main import _print_version
@@ -52,8 +53,8 @@ for _name, _command in (
     ("history", history.history),
     ("doctor", doctor.doctor),
 ):
-    app.command(_name, epilog=_EPILOG)(with_shared_options(_command))
-app.command("ls", hidden=True, epilog=_EPILOG)(with_shared_options(list_threads.list_threads))
+    app.command(_name, cls=Command)(with_shared_options(_command))
+app.command("ls", cls=Command, hidden=True)(with_shared_options(list_threads.list_threads))
 
 
 def run(arguments: list[str], env: Environment | None = None) -> int:
@@ -72,7 +73,7 @@ def run(arguments: list[str], env: Environment | None = None) -> int:
     except BrokenPipeError:
         die_of(signal.SIGPIPE)
     except Exception as error:
-        problem = _usage_error(error) or explain(error, thread=env.thread)
+        problem = _usage_error(error, arguments) or explain(error, thread=env.thread, resume=_resume_command(env))
         return _fail(env, problem) if problem is not None else _bug(env, error)
 
 
@@ -86,19 +87,50 @@ def _color_in(arguments: list[str]) -> str:
 
 def _call(arguments: list[str], env: Environment) -> Any:
     command = typer.main.get_command(app)
-    return command.main(args=arguments, prog_name="lgrun", standalone_mode=False, obj=env)
+    width = help_width(env.width())
+    return command.main(args=arguments, prog_name="lgrun", standalone_mode=False, obj=env, terminal_width=width)
 
 
-def _usage_error(error: Exception) -> Problem | None:
+def _resume_command(env: Environment) -> str | None:
+    if env.thread is None:
+        return None
+    from lgrun.cli.session import command
+
+    return command(env, "resume", env.thread)
+
+
+def _usage_error(error: Exception, arguments: list[str]) -> Problem | None:
     """Return Typer's own errors as a problem. Its base class belongs to a library that it carries inside."""
     describe = getattr(error, "format_message", None)
     if describe is None:
         return None
     context = getattr(error, "ctx", None)
-    path = context.command_path if context is not None else "lgrun"
+    path = context.command_path if context is not None else " ".join(["lgrun", *_command_in(arguments)])
     if type(error).__name__ == "NoArgsIsHelpError":
         return Problem("no-command", "a command is missing", context=str(error).split("\n"))
-    return Problem("usage", describe().rstrip("."), hint=f"see {path} --help")
+    message = describe().rstrip(".")
+    meant = _SYNONYMS.get(_unknown_command(message))
+    return Problem("usage", message, hint=f"did you mean lgrun {meant}?" if meant else f"see {path} --help")
+
+
+_SYNONYMS = {
+    **dict.fromkeys(("run", "start", "exec", "call", "new"), "invoke"),
+    **dict.fromkeys(("answer", "continue", "go", "retry", "reply"), "resume"),
+    **dict.fromkeys(("ps", "threads", "status", "all"), "list"),
+    **dict.fromkeys(("get", "info", "view", "inspect", "cat", "describe"), "show"),
+    **dict.fromkeys(("log", "logs", "events", "timeline", "trace"), "history"),
+}
+"""What people type who know other programs."""
+
+
+def _command_in(arguments: list[str]) -> list[str]:
+    known = {command.name for command in app.registered_commands}
+    return [word for word in arguments[:1] if word in known]
+
+
+def _unknown_command(message: str) -> str:
+    found = re.match(r"No such command '([^']*)'", message)
+    return found[1] if found else ""
 
 
 def _fail(env: Environment, problem: Problem) -> int:

@@ -179,8 +179,14 @@ def error_document(error: BaseException, task: str | None, hint: str | None) -> 
     }
 
 
-def explain(error: BaseException, *, thread: str | None = None) -> Problem | None:
-    """Turn an exception the library raises into a problem; None if it is not one of those."""
+def explain(error: BaseException, *, thread: str | None = None, resume: str | None = None) -> Problem | None:
+    """Turn an exception the library raises into a problem; None if it is not one of those.
+
+    Args:
+        error: what was raised.
+        thread: the thread it is about.
+        resume: the command that continues that thread.
+    """
     from lgrun import errors
 
     if isinstance(error, Problem):
@@ -193,8 +199,13 @@ def explain(error: BaseException, *, thread: str | None = None) -> Problem | Non
         kind = "newer-format" if isinstance(error, errors.NewerFormatError) else "damaged-state"
         return Problem(kind, str(error), status=ExitStatus.REFUSED)
     if isinstance(error, errors.ReplayMismatchError):
-        hint = "to go on all the same: --on-change ignore"
-        return Problem("replay-mismatch", f"replay mismatch: {error}", status=ExitStatus.REFUSED, hint=hint)
+        return Problem(
+            "replay-mismatch",
+            f"replay mismatch: {error}",
+            status=ExitStatus.REFUSED,
+            context=["finished tasks and answers are kept"],
+            hint=f"to go on all the same:  {resume} --on-change ignore" if resume else None,
+        )
     if isinstance(error, errors.UnknownInterruptError):
         return Problem("unknown-question", str(error), hint=thread and f"what is open: lgrun show {thread}")
     if isinstance(error, errors.EmptyInputError):

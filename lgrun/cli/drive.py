@@ -4,7 +4,7 @@ import _thread
 import os
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -72,7 +72,7 @@ def converse(env: Environment, job: Job, payload: Any, *, asking: bool = True) -
 
     outcome = run(env, job, payload)
     while asking and outcome.status == "waiting" and env.interactive():
-        answers = ask_all(env, job.thread, outcome.questions)
+        answers = ask_all(env, outcome.questions)
         if answers.interrupted:
             outcome.signal = signal.SIGINT
         if answers.given:
@@ -99,7 +99,7 @@ def run(env: Environment, job: Job, payload: Any) -> Outcome:
     failures: list[Any] = []
     with _reporter(env) as reporter, _signals(reporter, events.cancel) as caught:
         try:
-            for event in events:
+            for event in _told_once(events):
                 if event.type == "task.error":
                     failures.append(event)
                 elif event.type == "run.end" and event.ns == ():
@@ -109,6 +109,20 @@ def run(env: Environment, job: Job, payload: Any) -> Outcome:
             outcome = Outcome("failed", job.workflow.name, error)
     outcome.signal = caught[0] if caught and outcome.status != "done" else None
     return outcome
+
+
+def _told_once(events: Iterable[Any]) -> Iterator[Any]:
+    """Hand on events, but not a change of the code because of which the run refuses to go on: its error says it."""
+    change = None
+    for event in events:
+        # Of a run that refuses, nothing follows but that its body was left.
+        if change is not None and event.type != "node.error":
+            yield change
+            change = None
+        if event.type == "warn":
+            change = event
+        else:
+            yield event
 
 
 def _reporter(env: Environment) -> Reporter:

@@ -52,6 +52,7 @@ class Environment:
         flags: the shared options; set once the arguments are parsed.
         thread: the thread this command turned out to be about, for machine output of an error.
         dies_of_pipe: a reader who has gone ends the command (it looks) or not (it runs a workflow).
+        asked: seconds that a person has been asked for answers.
     """
 
     environ: Mapping[str, str] = field(default_factory=lambda: os.environ)
@@ -62,6 +63,7 @@ class Environment:
     flags: Flags = field(default_factory=Flags)
     thread: str | None = None
     dies_of_pipe: bool = True
+    asked: float = 0.0
 
     # --- talk and answer
 

@@ -12,8 +12,8 @@ from lgrun.cli.render.text import one_line
 from lgrun.cli.schema import check_schema, resolved
 
 
-def fill(env: Environment, question: Question) -> dict[str, Any]:
-    """Ask for every field of the object, and again if they do not fit together.
+def fill(env: Environment, question: Question, hidden: Question | None) -> dict[str, Any]:
+    """Ask for every field of the object, and again if they do not fit together; for `hidden` see `ask_until_it_fits`.
 
     Raises:
         Left, Skipped: the person does not answer.
@@ -22,7 +22,7 @@ def fill(env: Environment, question: Question) -> dict[str, Any]:
     while True:
         answer: dict[str, Any] = {}
         for name, declared in schema["properties"].items():
-            found = _field(env, question, name, declared if isinstance(declared, dict) else {})
+            found = _field(env, question, name, declared if isinstance(declared, dict) else {}, hidden)
             if found is not None:
                 answer[name] = found[0]
         try:
@@ -33,7 +33,9 @@ def fill(env: Environment, question: Question) -> dict[str, Any]:
         return answer
 
 
-def _field(env: Environment, question: Question, name: str, declared: Mapping[str, Any]) -> tuple[Any] | None:
+def _field(
+    env: Environment, question: Question, name: str, declared: Mapping[str, Any], hidden: Question | None
+) -> tuple[Any] | None:
     root = question.schema or {}
     schema = _simple(resolved(declared, root), root)
     required = name in (root.get("required") or ())
@@ -45,7 +47,7 @@ def _field(env: Environment, question: Question, name: str, declared: Mapping[st
     for n, option in enumerate(asked.options or (), 1):
         env.say(f"    {n}  {one_line(word_of(option))}")
     env.say(f"    {_hint(asked, required)}", "dim")
-    answer = ask_until_it_fits(env, asked, f"q{question.q} {one_line(name)}> ")
+    answer = ask_until_it_fits(env, asked, f"q{question.q} {one_line(name)}> ", hidden)
     return None if answer is _LEFT_OUT else (answer,)
 
 

@@ -9,9 +9,8 @@ from lgrun.cli.diagnostics import Problem
 from lgrun.cli.env import Environment
 from lgrun.cli.inputs import Typed, parse_text
 from lgrun.cli.question import Question, word_of
-from lgrun.cli.render.context import Line, context_on_screen, fitting, rows_of
+from lgrun.cli.render.context import Line, context_lines, context_on_screen, fitting, rows_of
 from lgrun.cli.render.text import brief, one_line, printable
-from lgrun.cli.session import command
 
 
 class Answers(NamedTuple):
@@ -30,16 +29,23 @@ class Skipped(Exception):
     """The person leaves this question open."""
 
 
-def ask_all(env: Environment, thread: str, questions: Sequence[Question]) -> Answers:
+def ask_all(env: Environment, questions: Sequence[Question]) -> Answers:
     """Ask every question. `s` leaves one open, Ctrl-D this one and the following ones, Ctrl-C all."""
+    began = env.monotonic()
+    try:
+        return _ask_each(env, questions)
+    finally:
+        env.asked += env.monotonic() - began
+
+
+def _ask_each(env: Environment, questions: Sequence[Question]) -> Answers:
     given: dict[str, Any] = {}
     left = False
     # What was typed before a question was seen is no answer to it.
     env.forget_typed()
-    for position, question in enumerate(questions):
-        more = command(env, "show", thread, "--get", f"questions.{position}.value")
+    for question in questions:
         try:
-            answer = _ask(env, question, more)
+            answer = _ask(env, question)
         except KeyboardInterrupt:
             env.say()
             return Answers({}, left=True, interrupted=True)
@@ -53,14 +59,20 @@ def ask_all(env: Environment, thread: str, questions: Sequence[Question]) -> Ans
     return Answers(given, left)
 
 
-def _ask(env: Environment, question: Question, more: str) -> Any:
-    for line in drawn(env, question, more):
+def _ask(env: Environment, question: Question) -> Any:
+    shown = list(drawn(env, question))
+    for line in shown:
         env.say(*line)
+    hidden = question if any(line.text.endswith(_MORE) for line in shown) else None
     if is_form(question):
         from lgrun.cli.form import fill
 
-        return fill(env, question)
-    return ask_until_it_fits(env, question, f"q{question.q}> ")
+        return fill(env, question, hidden)
+    return ask_until_it_fits(env, question, f"q{question.q}> ", hidden)
+
+
+_MORE = "? shows all"
+"""What stands where something did not fit on the screen."""
 
 
 def is_form(question: Question) -> bool:
@@ -69,8 +81,14 @@ def is_form(question: Question) -> bool:
     return schema is not None and bool(schema.get("properties")) and not question.options and question.default is None
 
 
-def ask_until_it_fits(env: Environment, question: Question, label: str) -> Any:
+def ask_until_it_fits(env: Environment, question: Question, label: str, hidden: Question | None) -> Any:
     """Read lines until one is an answer.
+
+    Args:
+        env: the world.
+        question: what is asked.
+        label: stands before what is typed.
+        hidden: the question that did not fit on the screen, which `?` shows whole.
 
     Raises:
         Left, Skipped: the person does not answer.
@@ -81,6 +99,10 @@ def ask_until_it_fits(env: Environment, question: Question, label: str) -> Any:
             raise Left
         if line.strip() == "s" and _may_skip(question):
             raise Skipped
+        if line.strip() == "?" and hidden is not None:
+            for shown in whole(hidden):
+                env.say(*shown)
+            continue
         try:
             return _answer(env, question, line)
         except BadAnswer as error:
@@ -107,15 +129,22 @@ def _may_skip(question: Question) -> bool:
 # --- how a question looks
 
 
-def drawn(env: Environment, question: Question, more: str) -> Iterator[Line]:
+def whole(question: Question) -> Iterator[Line]:
+    """Draw a question with all that came with it, however long."""
+    yield from context_lines(question.context)
+    yield from _headline(question.headline or f"{question.task} asks")
+    yield from _choices(question.options)
+
+
+def drawn(env: Environment, question: Question) -> Iterator[Line]:
     """Draw a question: what came with it, its text, the choices, how to answer."""
     columns, rows = env.screen()
     headline = question.headline or f"{question.task} asks"
     hint = wrap(f"{hint_of(question)} · {leaving(question)}", max(columns - 2, 10))
     asked = [*_headline(headline), *_choices(question.options), *(Line(f"  {line}", "dim") for line in hint)]
     needed = sum(rows_of(line.text, columns) for line in asked) + 2
-    yield from context_on_screen(question.context, max(rows - needed, 6), columns, more)
-    yield from fitting(asked, max(rows - 2, 6), columns, more) if len(asked) > rows else asked
+    yield from context_on_screen(question.context, max(rows - needed, 6), columns, _MORE)
+    yield from fitting(asked, max(rows - 2, 6), columns, _MORE) if len(asked) > rows else asked
 
 
 def _headline(text: str) -> Iterator[Line]:
@@ -178,7 +207,8 @@ def read(question: Question, line: str) -> Any:
         raise BadAnswer("there are control characters in it (an arrow key?): type it again")
     if not line.strip():
         if question.default is None:
-            raise BadAnswer('type an answer; "" is an empty text, Ctrl-D leaves the question open')
+            empty = '; "" is an empty text' if question.kind is None and not question.options else ""
+            raise BadAnswer(f"type an answer{empty} · {leaving(question)}")
         return question.default[0]
     if question.kind == "multi":
         words = [_numbered(question.options, word) for word in strict_list(line)]

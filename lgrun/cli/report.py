@@ -16,7 +16,9 @@ def conclude(
     env: Environment, saver: BaseCheckpointSaver, thread: str, outcome: Outcome, *, seconds: float
 ) -> ExitStatus:
     """Say how a run ended, print its value, and return the exit code, unless a signal ends the process."""
-    problem = explain(outcome.error, thread=thread) if outcome.error is not None else None
+    problem: Problem | None = None
+    if outcome.error is not None:
+        problem = explain(outcome.error, thread=thread, resume=command(env, "resume", thread))
     status = _exit_status(outcome, problem)
     for line in _talk(env, saver, thread, outcome, problem, seconds):
         if outcome.status == "failed":
@@ -78,9 +80,9 @@ def _talk(
     elif outcome.status == "waiting":
         yield from waiting_lines(env, thread, outcome.questions)
     elif outcome.status == "failed":
-        yield from _failure(env, outcome, problem)
+        yield from _failure(env, thread, outcome, problem)
         if problem is None or problem.status is ExitStatus.STATE_IO:
-            yield from _kept(env, saver, thread)
+            yield from _kept(env, saver, thread, failed=True)
         if outcome.questions:
             yield from waiting_lines(env, thread, outcome.questions)
     else:
@@ -88,14 +90,15 @@ def _talk(
         yield from _kept(env, saver, thread)
 
 
-def _failure(env: Environment, outcome: Outcome, problem: Problem | None) -> Iterator[str]:
+def _failure(env: Environment, thread: str, outcome: Outcome, problem: Problem | None) -> Iterator[str]:
     if problem is not None:
         yield from problem.lines()
         return
     assert outcome.error is not None
     from lgrun.errors import NotSerializableError, SwallowedInterruptError
 
-    yield f"✗ {_who_failed(outcome)}"
+    # The live view, which stays above, shows which task failed and when.
+    yield f"✗ {thread} failed" if env.paints() and outcome.failed is not None else f"✗ {_who_failed(outcome)}"
     lines = describe(outcome.error, str(env.cwd), verbose=env.flags.verbose > 0)
     if isinstance(outcome.error, (NotSerializableError, SwallowedInterruptError)):
         lines[0] = str(outcome.error)
@@ -111,7 +114,7 @@ def _who_failed(outcome: Outcome) -> str:
     return f"{one_line(event.name)} failed after {duration(event.ms / 1000)}{attempt}"
 
 
-def _kept(env: Environment, saver: BaseCheckpointSaver, thread: str) -> Iterator[str]:
+def _kept(env: Environment, saver: BaseCheckpointSaver, thread: str, *, failed: bool = False) -> Iterator[str]:
     """Say what is not lost. The disk may be the very thing that failed, so this is only said if it can be read."""
     try:
         saved = saver.load(thread)
@@ -122,3 +125,7 @@ def _kept(env: Environment, saver: BaseCheckpointSaver, thread: str) -> Iterator
     done = {write.path for write in saved.writes if write.kind == "result" and len(write.path) == 1}
     count = f"{len(done)} finished task{'' if len(done) == 1 else 's'} {'is' if len(done) == 1 else 'are'} kept.  "
     yield f"  {count if done else ''}continue:  {command(env, 'resume', thread)}"
+    ref = (saved.checkpoint.origin or {}).get("ref")
+    if failed and not done and ref:
+        # With nothing done yet, the input itself may be what is wrong; continuing keeps it.
+        yield f"  with another input:  {command(env, 'invoke', str(ref), '-t', thread, '--discard')} ITEM..."

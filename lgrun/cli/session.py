@@ -140,7 +140,7 @@ def resolve(typed: str, saver: BaseCheckpointSaver, *, acting: bool) -> str:
 def _unknown_thread(typed: str, matches: list[str], known: list[str]) -> Problem:
     import difflib
 
-    near = matches[:3] or difflib.get_close_matches(typed, known, n=3, cutoff=0.5)
+    near = matches[:3] or difflib.get_close_matches(typed, known, n=3, cutoff=0.7)
     hint = f"did you mean {' or '.join(near)}?" if near else "all threads: lgrun list"
     return Problem("no-such-thread", f"no thread {typed}", status=ExitStatus.NOT_FOUND, hint=hint)
 
@@ -214,7 +214,7 @@ def workflow_of(env: Environment, saved: Saved, *, given: str | None) -> Referen
             "unknown-workflow",
             f"{thread} does not say which workflow it belongs to",
             status=ExitStatus.NOT_FOUND,
-            hint=f"name it: {command(env, 'resume', thread, '-w', 'WORKFLOW')}",
+            hint="say where it is:  the same command with -w WORKFLOW (path.py or path.py:name)",
         )
     if not is_private(state_path(env)):
         raise Problem(
@@ -284,9 +284,12 @@ def attach(loaded: "Loaded", saver: FileSaver) -> list[str]:
 
     notices = []
     seen: set[int] = set()
-    for workflow in (loaded.workflow, *loaded.siblings):
+    for workflow in loaded.siblings:
         old = workflow.checkpointer
-        if type(old) is InMemorySaver:
+        if isinstance(old, FileSaver) and old.directory == saver.directory:
+            # The same threads; ours also records where the workflow is.
+            workflow.checkpointer = saver
+        elif type(old) is InMemorySaver:
             if id(old) not in seen:
                 notices += _left_behind(list(old.threads()))
             seen.add(id(old))
@@ -320,20 +323,34 @@ def command(env: Environment, *words: str) -> str:
     return shlex.join(["lgrun", *words, *options])
 
 
-def answer_command(env: Environment, thread: str, questions: Iterable[int]) -> str:
-    """Return the command that answers the open questions."""
+def answer_words(questions: Iterable[int]) -> list[str]:
+    """Return the arguments of `resume` that answer the open questions."""
     numbers = list(questions)
-    if len(numbers) == 1:
-        return command(env, "resume", thread, "--value", "VALUE")
-    return command(env, "resume", thread, *(f"q{number}=ANSWER" for number in numbers))
+    return ["--value", "VALUE"] if len(numbers) == 1 else [f"q{number}=ANSWER" for number in numbers]
 
 
-def next_commands(env: Environment, thread: str, status: str | None, questions: Iterable[int]) -> list[str]:
-    """Return what can be typed next, most useful first."""
+def next_commands(
+    env: Environment, thread: str, status: str | None, questions: Iterable[int], *, located: bool = True
+) -> list[str]:
+    """Return what can be typed next, most useful first.
+
+    Args:
+        env: the world.
+        thread: which one.
+        status: how it stands.
+        questions: numbers of its open questions.
+        located: it says where its workflow is. Threads that a program of one's own started do not.
+    """
+    where = [] if located else ["-w", "WORKFLOW"]
     numbers = list(questions)
-    answers = [answer_command(env, thread, numbers)] if numbers else []
+    answers = [command(env, "resume", thread, *where, *answer_words(numbers))] if numbers else []
     if status == "waiting":
         return answers
     if status in ("failed", "stopped", "crashed"):
-        return [command(env, "resume", thread), *answers]
+        return [command(env, "resume", thread, *where), *answers]
     return []
+
+
+def is_located(saved: Saved) -> bool:
+    """Tell whether a thread says where its workflow is."""
+    return bool((saved.checkpoint.origin or {}).get("path"))

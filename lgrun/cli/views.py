@@ -10,7 +10,7 @@ from lgrun.cli.question import Question
 from lgrun.cli.render.json import document_text, pick, result_text
 from lgrun.cli.render.thread import ThreadView, question_lines, recorded_error
 from lgrun.cli.render.values import readable
-from lgrun.cli.session import command, next_commands, open_saver, standing_of
+from lgrun.cli.session import command, is_located, next_commands, open_saver, standing_of
 from lgrun.cli.status import ExitStatus
 from lgrun.cli.timeline import timeline
 
@@ -36,6 +36,11 @@ def view_of(env: Environment, saver: BaseCheckpointSaver, thread: str) -> Thread
     history = list(saver.history(thread))[::-1]
     rows = timeline(history)
     questions = [question_of(write) for write in standing.questions]
+    error = recorded_error(rows) if status == "failed" else None
+    following = next_commands(env, thread, status, [question.q for question in questions], located=is_located(saved))
+    if error is not None and error["type"] == "ReplayMismatchError":
+        # Unless the code is put back, only this goes on.
+        following.append(command(env, "resume", thread, "--on-change", "ignore"))
     return ThreadView(
         thread=thread,
         status=status,
@@ -44,9 +49,14 @@ def view_of(env: Environment, saver: BaseCheckpointSaver, thread: str) -> Thread
         rows=rows,
         questions=questions,
         value=saved.checkpoint.value,
-        error=recorded_error(rows) if status == "failed" else None,
-        next=next_commands(env, thread, status, [question.q for question in questions]),
+        error=error,
+        next=following,
+        whole=[_whole(env, thread, position) for position in range(len(questions))],
     )
+
+
+def _whole(env: Environment, thread: str, position: int) -> str:
+    return command(env, "show", thread, "--get", f"questions.{position}.value")
 
 
 def print_document(env: Environment, document: Any) -> None:
@@ -92,13 +102,14 @@ def print_saved(env: Environment, value: Encoded | None) -> None:
     env.put(result_text(readable(value), pretty=env.stdout_is_tty(), limit=1 << 62, more=""))
 
 
-def waiting_lines(env: Environment, thread: str, questions: list[Question]) -> Iterator[str]:
+def waiting_lines(env: Environment, thread: str, questions: list[Question], *, located: bool = True) -> Iterator[str]:
     """Say what a thread waits for, and what to type."""
     yield f"? {thread} waits for {'an answer' if len(questions) == 1 else f'{len(questions)} answers'}"
-    for question in questions:
-        for line in question_lines(question):
+    for position, question in enumerate(questions):
+        for line in question_lines(question, _whole(env, thread, position)):
             yield f"  {line}"
-    for line in next_commands(env, thread, "waiting", [question.q for question in questions]):
+    numbers = [question.q for question in questions]
+    for line in next_commands(env, thread, "waiting", numbers, located=located):
         yield f"  {line}"
 
 

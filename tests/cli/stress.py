@@ -90,7 +90,7 @@ def trial(lgrun: World, kind: str, seed: int) -> Trial:
     before = shown.json["status"] if shown.code == 0 else "none"
     recorded = {task["name"] for task in known if task["status"] == "done"}
     reported = {line.split()[1] for line in log.read_text().splitlines() if re.match("✓ [a-z]+-", line)}
-    wrong = _check_end(kind, code, before)
+    wrong = _check_end(kind, code, before, log.read_text())
     _take_up(lgrun, kind, before, wrong)
     ran = Counter(_effects(lgrun))
     acknowledged = recorded | reported
@@ -170,19 +170,27 @@ def _with_broken_pipe(lgrun: World, seconds: str, log: Path, chance: random.Rand
     return process.wait(30)
 
 
-def _check_end(kind: str, code: int, before: str) -> list[str]:
-    """Return what is wrong with how the run ended."""
+def _check_end(kind: str, code: int, before: str, heard: str) -> list[str]:
+    """Return what is wrong with how the run ended; `heard` is all that it wrote."""
     if kind == "pipe":
         return [] if (code, before) == (0, "done") else [f"a broken pipe ended it: {code}, {before}"]
     expected = {0} if before == "done" else {-SIGNALS[kind]}
-    if before == "none" and SIGNALS[kind] == signal.SIGINT:
-        # Python itself was still starting: it reports the interrupt its own way.
-        expected |= {1, 130}
+    if before == "none" and SIGNALS[kind] == signal.SIGINT and _python_was_starting(heard):
+        # There the interpreter ends with 1, its own way.
+        expected |= {1}
     # The signal may come when the run is over and only the process is not.
     if code not in expected | ({-SIGNALS[kind]} if before == "done" else set()):
         return [f"exit code {code}, thread {before}"]
     allowed = {"done", "stopped", "none"} | ({"crashed"} if kind == "twice" else set())
     return [] if before in allowed else [f"thread {before}"]
+
+
+def _python_was_starting(heard: str) -> bool:
+    """Tell whether what was written proves that Ctrl-C came before lgrun's own code: a traceback without a frame of it.
+
+    Once that has begun Ctrl-C ends the process by the signal and without a traceback, so silence proves nothing.
+    """
+    return "KeyboardInterrupt" in heard and not re.search(r'File ".*/lgrun/', heard)
 
 
 def _take_up(lgrun: World, kind: str, before: str, wrong: list[str]) -> None:

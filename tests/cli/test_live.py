@@ -254,6 +254,9 @@ def test_error_is_shown_once(lgrun: World) -> None:
     assert shown.text().count("ValueError: net \\x1b[31mred") == 1
     assert piped.count("ValueError: net \\x1b[31mred") == 1
     assert piped.splitlines()[2].startswith("✗ second failed after")
+    # The view has said of the task what there is to say.
+    assert len(re.findall("✗ second", shown.text())) == 1
+    assert "✗ t failed" in shown.lines()
 
 
 def test_caught_error_is_shown(lgrun: World) -> None:

@@ -1,5 +1,8 @@
 """A workflow file gets in nobody's way, and nothing gets in its way."""
 
+import subprocess
+import sys
+
 import pytest
 
 from .conftest import World
@@ -84,6 +87,31 @@ def test_own_saver_is_kept(lgrun: World) -> None:
     assert lgrun("list", "-q", "-S", "own").stdout == "t\n"
 
 
+OWN = (
+    "from lgrun.checkpoint.file import FileSaver\n"
+    + ASK.replace("@entrypoint()", "@entrypoint(checkpointer=FileSaver())")
+    + """
+if __name__ == "__main__":
+    ask.invoke({}, {"configurable": {"thread_id": "t"}})
+"""
+)
+
+
+def test_thread_of_a_program(lgrun: World) -> None:
+    """A thread begun by a program does not say where its workflow is: hints name -w; then the thread says it."""
+    lgrun.write("own.py", OWN)
+    subprocess.run([sys.executable, "own.py"], cwd=lgrun.folder, env=lgrun.env(), check=True)
+
+    hint = "lgrun resume t -w WORKFLOW --value VALUE"
+    assert lgrun("show", "t", "--get", "next.0").stdout == hint + "\n"
+    assert hint in lgrun("resume", "t").stderr
+    assert "the same command with -w WORKFLOW" in lgrun("resume", "t", "--value", "1").stderr
+    answered = lgrun("resume", "t", "-w", "own.py", "--value", "1")
+
+    assert (answered.code, answered.stdout) == (0, "1\n")
+    assert "own FileSaver" not in answered.stderr
+
+
 def test_imported_workflow_is_no_candidate(lgrun: World) -> None:
     """A workflow that the file imports to call it does not make the file ambiguous."""
     lgrun.write("child.py", HELLO)
@@ -127,7 +155,10 @@ def test_other_task_is_refused(lgrun: World) -> None:
     assert "draft" in refused.stderr
     assert "outline" in refused.stderr
     assert "review.py:" in refused.stderr
-    assert "--on-change ignore" in refused.stderr
+    assert "lgrun resume t --on-change ignore" in refused.stderr
+    assert refused.stderr.count("recorded ") == 1
+    assert lgrun("show", "t", "--json").json["error"]["type"] == "ReplayMismatchError"
+    assert lgrun("show", "t", "--json").json["next"] == ["lgrun resume t", "lgrun resume t --on-change ignore"]
     assert (lgrun.folder / "ran.txt").read_text() == "draft\n"
 
     allowed = lgrun("resume", "t", "--on-change", "ignore")

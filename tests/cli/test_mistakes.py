@@ -104,7 +104,16 @@ def test_mistakes_as_documents(lgrun: World, args: list[str]) -> None:
         (["resume", "waiting", "--value", "{bad"], 2, ["not valid JSON", "--text"]),
         (["resume", "waiting", "--value", "@missing"], 2, ["no such file: missing", "--text '@missing'"]),
         (["resume", "waiting", "q1=@missing"], 2, ["no such file: missing"]),
-        (["resume", "waiting", "yes"], 2, ["'yes' is not of the form"]),
+        (["resume", "waiting", "yes"], 2, ["'yes' does not say which", "lgrun resume waiting --value yes"]),
+        (["resume", "waiting", "--value", "1", "--value", "2"], 2, ["--value is given twice"]),
+        (["resume", "waiting", "--text=1", "--text", "2"], 2, ["--text is given twice"]),
+        (["invoke", "ask.py", "-t", "a", "--thread=b"], 2, ["--thread is given twice"]),
+        (["resume", "waiting", "--value"], 2, ["requires an argument", "see lgrun resume --help"]),
+        (["resume", "abcdef"], 4, ["no thread abcdef", "all threads: lgrun list"]),
+        (["invoke", "flow/ask.py"], 4, ["did you mean ask?"]),
+        (["run", "ask.py"], 2, ["did you mean lgrun invoke?"]),
+        (["continue", "waiting"], 2, ["did you mean lgrun resume?"]),
+        (["invoke", "fails.py", "-t", "failed"], 2, ["failed has failed", "lgrun resume failed", "--discard"]),
         (["resume", "waiting", "--value", "1", "--text", "1"], 2, ["exclude each other"]),
         (["resume", "waiting", "--value", "1", "q1=2"], 2, ["q1 is answered twice"]),
         (["resume", "waiting", "--value", "1", "-w", "nope.py"], 4, ["no such file: nope.py"]),
@@ -361,3 +370,24 @@ def test_full_stdout(lgrun: World) -> None:
 
     assert "could not be written" in done.stderr
     assert lgrun("show", "t", "--result").stdout == '"hello Ann"\n'
+
+
+def test_input_that_fails_at_once(lgrun: World) -> None:
+    """Where nothing is done yet, the error also says how to begin again with another input."""
+    lgrun.write("wf.py", HEAD + "@entrypoint()\ndef wf(input: dict):\n    return input['city']\n")
+
+    failed = lgrun("invoke", "wf.py", "-t", "t")
+
+    assert "  with another input:  lgrun invoke wf.py -t t --discard ITEM..." in failed.stderr.splitlines()
+    assert lgrun("invoke", "wf.py", "-t", "t", "--discard", "city=Rome").stdout == '"Rome"\n'
+
+
+def test_a_wrong_choice_names_a_command(lgrun: World) -> None:
+    """An answer that is not on the list: the hint can be typed and is accepted."""
+    lgrun.write("ask.py", ASK.replace('"what?"', '{"question": "ok?", "options": ["yes", "no"]}'))
+    lgrun("invoke", "ask.py", "-t", "t")
+
+    refused = lgrun("resume", "t", "--value", "yess")
+
+    assert refused.stderr.splitlines()[-1] == "  like:  lgrun resume t q1=yes"
+    assert lgrun("resume", "t", "q1=yes").stdout == '"yes"\n'

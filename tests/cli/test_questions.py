@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from lgrun.cli.answers import BadAnswer, coerce
+from lgrun.cli.env import Environment
 from lgrun.cli.inputs import Typed
-from lgrun.cli.prompt import read
+from lgrun.cli.prompt import ask_all, read
 from lgrun.cli.question import Question
 from lgrun.cli.render.context import Line, context_lines, context_on_screen, rows_of
 from lgrun.cli.schema import check_schema
@@ -238,13 +239,13 @@ def test_context_is_shown_whole() -> None:
 
 
 def test_long_context_hides_nothing_after_it() -> None:
-    """A long text is cut with the command that shows it, so that what follows is still seen."""
+    """A long text is cut, with how to see it, so that what follows is still seen."""
     context = {"long": "\n".join(map(str, range(100))), "then": "the important part"}
 
-    lines = list(context_on_screen(context, 10, 80, "lgrun show t --get questions.0.value"))
+    lines = list(context_on_screen(context, 10, 80, "? shows all"))
 
     assert lines[-1] == Line("  then: the important part")
-    assert lines[-2].text == "  … 93 more lines:  lgrun show t --get questions.0.value.long"
+    assert lines[-2].text == "  … 93 more lines: ? shows all"
     assert sum(rows_of(line.text, 80) for line in lines) <= 10
 
 
@@ -259,7 +260,8 @@ def test_context_in_a_pipe_and_in_show(lgrun: World) -> None:
         assert "q1  Publish?" in text
         assert "note 0\n" in text
         assert "note 49" not in text
-        assert "more lines" in text
+        (command,) = re.findall("more lines:  lgrun (.*)", text)
+    assert lgrun(*command.split()).json["notes"].endswith("note 49")
 
 
 # --- at a terminal
@@ -384,3 +386,50 @@ def test_typed_ahead(lgrun: World) -> None:
         assert shown.end() == 0
 
     assert re.search("^no$", shown.text(), re.MULTILINE)
+
+
+def test_a_question_mark_shows_what_did_not_fit(lgrun: World) -> None:
+    """What came with a question and is too long for the screen is shown whole at the prompt, which asks again."""
+    lgrun.write("ask.py", alone({"question": "Publish?", "options": ["yes"], "notes": "\n".join(map(str, range(90)))}))
+
+    with screen(lgrun, "invoke", "ask.py", "-t", "t") as shown:
+        shown.until("more lines: ? shows all").until("q1>")
+        assert "    89" not in shown.everything()
+        shown.type("?").until("    89").until(lambda s: s.text().count("q1>") == 2).type("yes")
+        assert shown.end() == 0
+
+
+def test_a_question_mark_is_text_where_all_is_shown(lgrun: World) -> None:
+    """Nothing is hidden, so `?` is an answer like any other."""
+    lgrun.write("ask.py", alone("what?"))
+
+    with screen(lgrun, "invoke", "ask.py", "-t", "t") as shown:
+        shown.until("q1>").type("?").until('→ q1 = "?" (text)')
+        assert shown.end() == 0
+
+
+def test_time_at_the_prompt_is_no_working_time() -> None:
+    """Seconds that a person thinks are counted apart."""
+
+    class World(Environment):
+        """A person who takes five minutes for an answer."""
+
+        seconds = 0.0
+
+        def monotonic(self) -> float:
+            return self.seconds
+
+        def ask(self, prompt: str) -> str | None:
+            self.seconds += 300
+            return "yes"
+
+        def say(self, text: str = "", style: str | None = None) -> None:
+            """Nobody listens."""
+
+        def forget_typed(self) -> None:
+            """There is no terminal."""
+
+    env = World()
+
+    assert ask_all(env, [question("ok?")]).given == {"id": "yes"}
+    assert env.asked == 300

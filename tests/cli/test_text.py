@@ -102,12 +102,24 @@ def test_tables() -> None:
     """Only the last column of a table is cut; a program gets everything."""
     rows = [("a-long-id", "x" * 40), ("b", "tab\there")]
 
-    assert table(("ID", "TEXT"), rows, width=20).splitlines() == [
+    assert table(("ID", "TEXT"), rows, width=30).splitlines() == [
         "ID         TEXT",
-        "a-long-id  xxxxxxxxx…",
+        "a-long-id  " + "x" * 18 + "…",
         "b          tab\\there",
     ]
     assert tsv(rows) == "a-long-id\t" + "x" * 40 + "\nb\ttab\\there\n"
+
+
+def test_a_table_on_a_narrow_screen() -> None:
+    """Where a row does not fit beside its long cell it takes several lines; ids are whole, nothing is too wide."""
+    rows = [("a-long-id", "waiting", "review.py", "x" * 60), ("b", "done", "c.py", "")]
+
+    assert table(("ID", "STATUS", "FILE", ""), rows, width=25).splitlines() == [
+        "a-long-id  waiting",
+        "  review.py",
+        "    " + "x" * 20 + "…",
+        "b  done  c.py",
+    ]
 
 
 @pytest.mark.parametrize(

@@ -377,7 +377,7 @@ def test_edit(repo: Repo, notes: Notes) -> None:
 
     asked = notes.answer("edit")
 
-    assert asked == {"question": "What should the notes say?", "type": "text", "default": draft}
+    assert asked == {"question": "What should the notes say?", "type": "editor", "default": draft}
 
     again = notes.answer("# Better\n\n- é")
 

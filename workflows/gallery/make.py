@@ -83,7 +83,7 @@ def invoke(terminal: Terminal) -> None:
 
 def resume(terminal: Terminal) -> None:
     """The mended workflow is taken up."""
-    terminal.type('sed -i \'s/raise ConnectionError("net")/return "seat 12A"/\' trip.py')
+    terminal.type('sed -i.bak \'s/raise ConnectionError("net")/return "seat 12A"/\' trip.py')
     terminal.type("lgrun resume rome")
 
 

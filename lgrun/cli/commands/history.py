@@ -21,8 +21,8 @@ def history(
     """Show what happened on a thread: inputs, tasks, questions, answers, errors.
 
     \b
-    lgrun history review-7k3f
-    lgrun history review-7k3f -L 5 --json
+    lgrun history rome
+    lgrun history rome -L 5 --json
     """
     from lgrun.cli.session import open_saver, resolve
     from lgrun.cli.timeline import timeline

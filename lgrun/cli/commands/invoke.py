@@ -43,9 +43,9 @@ def invoke(
     """Start a workflow and print what it returns.
 
     \b
-    lgrun invoke review.py topic=cats limit:=5
-    lgrun invoke review.py -i '{"topic": "cats"}' -t review-cats
-    echo '{"topic": "cats"}' | lgrun invoke review -i -
+    lgrun invoke trip city=Rome -t rome
+    lgrun invoke workflows/trip.py -i '{"city": "Paris"}'
+    echo '{"city": "Oslo"}' | lgrun invoke trip -i -
     """
     from lgrun.cli.discover import find
     from lgrun.cli.drive import Job, converse
@@ -71,7 +71,7 @@ def invoke(
     saver.guard = lambda saved: _refuse_unfinished(env, saved, discard, ours=True)
     env.note(f"▸ {name}")
     outcome = converse(env, Job(loaded.workflow, name, on_change, patience or 0.0, "invoke"), payload)
-    return conclude(env, store, name, outcome, seconds=env.monotonic() - started)
+    return conclude(env, store, name, outcome, seconds=env.monotonic() - started - env.asked)
 
 
 def _check_name(env: Environment, thread: str | None) -> None:
@@ -94,7 +94,7 @@ def _refuse_unfinished(env: Environment, saved: "Saved | None", discard: bool, *
     """
     from lgrun.checkpoint.base import open_questions, thread_status
     from lgrun.cli.diagnostics import Problem
-    from lgrun.cli.session import next_commands
+    from lgrun.cli.session import is_located, next_commands
     from lgrun.cli.views import question_of
 
     if saved is None or discard:
@@ -104,11 +104,20 @@ def _refuse_unfinished(env: Environment, saved: "Saved | None", discard: bool, *
     if status == "done" or (status == "crashed" and not ours):
         return
     questions = [question_of(write) for write in open_questions(saved.writes)]
-    commands: Sequence[str] = next_commands(env, name, status, [question.q for question in questions])
-    word = {"waiting": "waits for an answer", "crashed": "was interrupted"}.get(status, status)
+    numbers = [question.q for question in questions]
+    commands: Sequence[str] = next_commands(env, name, status, numbers, located=is_located(saved))
+    word = _STANDS.get(status, f"is {status}")
     raise Problem(
         "unfinished",
-        f"{name} {word if status in ('waiting', 'crashed') else f'is {word}'}; new input would discard that run",
+        f"{name} {word}; new input would discard that run",
         context=[*(question.line() for question in questions), f"go on with it:  {commands[0]}"],
         hint="start over:  the same command with --discard",
     )
+
+
+_STANDS = {
+    "waiting": "waits for an answer",
+    "crashed": "was interrupted",
+    "stopped": "was stopped",
+    "failed": "has failed",
+}

@@ -48,9 +48,9 @@ def resume(
     """Answer a thread's questions, or continue a failed or stopped one.
 
     \b
-    lgrun resume review-7k3f --value yes
-    lgrun resume review-7k3f q1=yes q2:='{"limit": 5}'
-    lgrun resume review-7k3f
+    lgrun resume rome --value yes
+    lgrun resume rome q1=yes
+    lgrun resume rome
     """
     from lgrun.cli.answers import read_answers
     from lgrun.cli.inputs import parse_duration
@@ -73,7 +73,7 @@ def resume(
     if standing.status == "done":
         return print_done(env, saver, name)
     if standing.status == "waiting" and not answers and not env.interactive():
-        return _still_waiting(env, saver, name, questions)
+        return _still_waiting(env, saver, standing, questions)
     if standing.status == "crashed":
         _say_what_died(env, standing)
     loaded = _load(env, saver, standing, workflow, on_change)
@@ -122,11 +122,14 @@ def _say_what_died(env: Environment, standing: "Standing") -> None:
         env.note(f"! the last run died while {running} ran, so that runs again")
 
 
-def _still_waiting(env: Environment, saver: "Guarded", thread: str, questions: "list[Question]") -> ExitStatus:
+def _still_waiting(env: Environment, saver: "Guarded", standing: "Standing", questions: "list[Question]") -> ExitStatus:
     """Nobody can be asked: say what is asked."""
+    from lgrun.cli.session import is_located
     from lgrun.cli.views import print_document, view_of, waiting_lines, wants_document
 
-    for line in waiting_lines(env, thread, questions):
+    assert standing.saved is not None
+    thread = standing.saved.checkpoint.thread
+    for line in waiting_lines(env, thread, questions, located=is_located(standing.saved)):
         env.note(line)
     if wants_document(env):
         print_document(env, view_of(env, saver, thread).document())
@@ -137,7 +140,7 @@ def _load(env: Environment, saver: "Guarded", standing: "Standing", given: str |
     """Find and load the thread's workflow, and compare it with the one that ran."""
     from lgrun.cli.diagnostics import Problem, short_path
     from lgrun.cli.loading import load
-    from lgrun.cli.session import attach, workflow_of
+    from lgrun.cli.session import attach, command, workflow_of
 
     assert standing.saved is not None
     origin = standing.saved.checkpoint.origin or {}
@@ -149,7 +152,8 @@ def _load(env: Environment, saver: "Guarded", standing: "Standing", given: str |
         file = short_path(str(loaded.path), str(env.cwd))
         message = f"{file} changed since {standing.saved.checkpoint.thread} started"
         if on_change == "fail":
-            hint = "to go on all the same: --on-change warn"
+            thread = standing.saved.checkpoint.thread
+            hint = f"to go on with what still fits:  {command(env, 'resume', thread, '--on-change', 'warn')}"
             raise Problem("workflow-changed", message, status=ExitStatus.REFUSED, hint=hint)
         env.say(f"! {message}")
     return loaded
@@ -175,12 +179,12 @@ def _go_on(
     assert store is not None
     left = False
     if standing.status == "waiting" and not answers:
-        answers, left, interrupted = ask_all(env, name, questions)
+        answers, left, interrupted = ask_all(env, questions)
         if not answers:
             outcome = Outcome("waiting", questions=questions, signal=signal.SIGINT if interrupted else None)
             return conclude(env, store, name, outcome, seconds=0.0)
-    started = env.monotonic()
+    started, env.asked = env.monotonic(), 0.0
     job = Job(loaded.workflow, name, on_change, patience, "resume")
     payload: Command[str] | None = Command(resume=answers) if answers else None
     outcome = converse(env, job, payload, asking=not left)
-    return conclude(env, store, name, outcome, seconds=env.monotonic() - started)
+    return conclude(env, store, name, outcome, seconds=env.monotonic() - started - env.asked)

@@ -24,9 +24,9 @@ def show(
     """Show one thread: how it stands, its questions, tasks and result.
 
     \b
-    lgrun show review-7k3f
-    lgrun show review-7k3f --get questions.0.text
-    lgrun show review-7k3f --source > review.py
+    lgrun show rome
+    lgrun show rome --get questions.0.text
+    lgrun show rome --source > trip.py
     """
     from lgrun.cli.session import open_saver, resolve
     from lgrun.cli.views import print_document, view_of, wants_document

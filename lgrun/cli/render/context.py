@@ -50,14 +50,13 @@ def context_on_screen(context: dict[str, Any], rows: int, columns: int, more: st
         context: what came.
         rows: of the screen that may be filled.
         columns: of the screen.
-        more: the command that shows all; a key may be added to it.
+        more: how to see all.
     """
     drawn = [(key, list(_item_lines(key, item, "  "))) for key, item in context.items()]
     needs = [sum(rows_of(line.text, columns) for line in lines) for _, lines in drawn]
     share = _fair_share(needs, rows)
-    for key, lines in drawn:
-        place = f"{more}.{key}" if re.fullmatch(r"\w+", key, re.ASCII) else more
-        yield from fitting(lines, max(share, 3), columns, place)
+    for _, lines in drawn:
+        yield from fitting(lines, max(share, 3), columns, more)
 
 
 def _fair_share(needs: Sequence[int], rows: int) -> int:
@@ -110,24 +109,24 @@ def fitting(lines: Sequence[Line], rows: int, columns: int, more: str) -> list[L
         lines: to be shown.
         rows: of the screen.
         columns: of the screen.
-        more: the command that shows all.
+        more: how to see all.
     """
     taken = 0
     for n, line in enumerate(lines):
         taken += rows_of(line.text, columns)
         if taken > rows:
             kept = list(lines[: max(n - 1, 0)])
-            return [*kept, Line(f"  … {len(lines) - len(kept)} more lines:  {more}", "dim")]
+            return [*kept, Line(f"  … {len(lines) - len(kept)} more lines: {more}", "dim")]
     return list(lines)
 
 
-def shortened(context: dict[str, Any]) -> Iterator[str]:
-    """Draw what came with a question in a few lines."""
+def shortened(context: dict[str, Any], more: str) -> Iterator[str]:
+    """Draw what came with a question in a few lines; `more` is the command that shows all."""
     lines = list(context_lines(context, indent="    "))
     for line in lines[:_FEW] if len(lines) > _FEW + 1 else lines:
         yield shorten(printable(line.text), 120)
     if len(lines) > _FEW + 1:
-        yield f"    … {len(lines) - _FEW} more lines (--json has all)"
+        yield f"    … {len(lines) - _FEW} more lines:  {more}"
 
 
 def rows_of(text: str, columns: int) -> int:

@@ -28,6 +28,7 @@ class ThreadView:
         value: what the last run returned, if that is done.
         error: why it failed, as a document.
         next: what to type next.
+        whole: the commands that show the questions with all that came with them.
         exit: the exit code of the command, where that is not the thread's.
     """
 
@@ -40,6 +41,7 @@ class ThreadView:
     value: Encoded | None = None
     error: dict[str, Any] | None = None
     next: Sequence[str] = ()
+    whole: Sequence[str] = ()
     exit: int | None = None
     extra: dict[str, Any] = field(default_factory=dict)
 
@@ -124,7 +126,7 @@ def page(view: ThreadView, now: datetime) -> Iterator[str]:
     if given is not None:
         yield f"  input   {brief(readable(given), 100)}"
     yield from _section("tasks", [task_line(row) for row in view.tasks()])
-    yield from _section("questions", [line for question in view.questions for line in question_lines(question)])
+    yield from _section("questions", list(_questions(view)))
     if view.error is not None:
         yield from _section("error", _error_lines(view.error))
     if view.value is not None:
@@ -133,10 +135,15 @@ def page(view: ThreadView, now: datetime) -> Iterator[str]:
         yield f"  next:  {line}"
 
 
-def question_lines(question: Question) -> Iterator[str]:
+def _questions(view: ThreadView) -> Iterator[str]:
+    for question, more in zip(view.questions, view.whole, strict=True):
+        yield from question_lines(question, more)
+
+
+def question_lines(question: Question, more: str) -> Iterator[str]:
     """Draw a question where nobody can answer it: on one line, and below it, shortened, what came with it."""
     yield question.line()
-    yield from shortened(question.context)
+    yield from shortened(question.context, more)
 
 
 def _error_lines(error: dict[str, Any]) -> list[str]:
