@@ -84,12 +84,17 @@ class Frames:
     shown: tuple[FrameInfo, ...]
     hidden: int
 
-    def lines(self, cwd: str) -> Iterator[str]:
-        """Draw them, the source lines below each other."""
+    def lines(self, cwd: str, columns: int | None = None) -> Iterator[str]:
+        """Draw them, the source lines below each other; where `columns` are too few, each below its place."""
         places = [f"{short_path(frame.file, cwd)}:{frame.line} in {frame.function}" for frame in self.shown]
         width = min(max(map(len, places), default=0), 60)
         for frame, place in zip(self.shown, places, strict=True):
-            yield one_line(f"{place:<{width}}  {frame.source}".rstrip())
+            line = one_line(f"{place:<{width}}  {frame.source}".rstrip())
+            if columns is None or len(line) <= columns:
+                yield line
+            else:
+                yield one_line(place)
+                yield f"  {one_line(frame.source)}"
         if self.hidden:
             yield f"({self.hidden} library frames hidden; -v shows them)"
 
@@ -148,17 +153,24 @@ def headline(error: BaseException) -> str:
     return f"{name}: {text}" if text else name
 
 
-def describe(error: BaseException, cwd: str, *, verbose: bool = False) -> list[str]:
-    """Draw a workflow's exception: what it says, where in the user's code, and what caused it."""
+def describe(error: BaseException, cwd: str, *, verbose: bool = False, columns: int | None = None) -> list[str]:
+    """Draw a workflow's exception: what it says, where in the user's code, and what caused it.
+
+    Args:
+        error: what was raised.
+        cwd: the current folder.
+        verbose: with the frames of libraries.
+        columns: of the screen, if it is one.
+    """
     lines = headline(error).split("\n")
     lines += [note for note in getattr(error, "__notes__", ()) if not note.startswith("During task with name")]
     if isinstance(error, BaseExceptionGroup):
         lines += [f"- {headline(inner)}" for inner in error.exceptions]
-    lines += frames_of(error.__traceback__, verbose=verbose).lines(cwd)
+    lines += frames_of(error.__traceback__, verbose=verbose).lines(cwd, columns)
     cause = error.__cause__
     if cause is not None:
         lines.append(f"caused by {headline(cause)}")
-        lines += frames_of(cause.__traceback__, verbose=verbose).lines(cwd)
+        lines += frames_of(cause.__traceback__, verbose=verbose).lines(cwd, columns)
     return lines
 
 

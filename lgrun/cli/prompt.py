@@ -100,7 +100,7 @@ def ask_until_it_fits(env: Environment, question: Question, label: str, hidden: 
         if line.strip() == "s" and _may_skip(question):
             raise Skipped
         if line.strip() == "?" and hidden is not None:
-            for shown in whole(hidden):
+            for shown in whole(hidden, env.screen()[0]):
                 env.say(*shown)
             continue
         try:
@@ -129,10 +129,10 @@ def _may_skip(question: Question) -> bool:
 # --- how a question looks
 
 
-def whole(question: Question) -> Iterator[Line]:
+def whole(question: Question, columns: int) -> Iterator[Line]:
     """Draw a question with all that came with it, however long."""
     yield from context_lines(question.context)
-    yield from _headline(question.headline or f"{question.task} asks")
+    yield from _headline(question.headline or f"{question.task} asks", columns)
     yield from _choices(question.options)
 
 
@@ -141,14 +141,18 @@ def drawn(env: Environment, question: Question) -> Iterator[Line]:
     columns, rows = env.screen()
     headline = question.headline or f"{question.task} asks"
     hint = wrap(f"{hint_of(question)} · {leaving(question)}", max(columns - 2, 10))
-    asked = [*_headline(headline), *_choices(question.options), *(Line(f"  {line}", "dim") for line in hint)]
+    asked = [*_headline(headline, columns), *_choices(question.options), *(Line(f"  {line}", "dim") for line in hint)]
     needed = sum(rows_of(line.text, columns) for line in asked) + 2
     yield from context_on_screen(question.context, max(rows - needed, 6), columns, _MORE)
     yield from fitting(asked, max(rows - 2, 6), columns, _MORE) if len(asked) > rows else asked
 
 
-def _headline(text: str) -> Iterator[Line]:
-    first, *others = text.rstrip("\n").split("\n")
+def _headline(text: str, columns: int) -> Iterator[Line]:
+    first, *others = (
+        piece
+        for line in text.rstrip("\n").split("\n")
+        for piece in ([line] if len(line) < columns - 2 else wrap(line, max(columns - 3, 10), break_on_hyphens=False))
+    )
     yield Line(f"? {first}")
     for line in others:
         yield Line(f"  {line}")

@@ -99,7 +99,8 @@ def _failure(env: Environment, thread: str, outcome: Outcome, problem: Problem |
 
     # The live view, which stays above, shows which task failed and when.
     yield f"✗ {thread} failed" if env.paints() and outcome.failed is not None else f"✗ {_who_failed(outcome)}"
-    lines = describe(outcome.error, str(env.cwd), verbose=env.flags.verbose > 0)
+    columns = env.screen()[0] - 2 if env.paints() else None
+    lines = describe(outcome.error, str(env.cwd), verbose=env.flags.verbose > 0, columns=columns)
     if isinstance(outcome.error, (NotSerializableError, SwallowedInterruptError)):
         lines[0] = str(outcome.error)
     for line in lines:
@@ -124,8 +125,18 @@ def _kept(env: Environment, saver: BaseCheckpointSaver, thread: str, *, failed: 
         return
     done = {write.path for write in saved.writes if write.kind == "result" and len(write.path) == 1}
     count = f"{len(done)} finished task{'' if len(done) == 1 else 's'} {'is' if len(done) == 1 else 'are'} kept.  "
-    yield f"  {count if done else ''}continue:  {command(env, 'resume', thread)}"
+    yield from _advice(env, f"{count if done else ''}continue:", command(env, "resume", thread))
     ref = (saved.checkpoint.origin or {}).get("ref")
     if failed and not done and ref:
         # With nothing done yet, the input itself may be what is wrong; continuing keeps it.
-        yield f"  with another input:  {command(env, 'invoke', str(ref), '-t', thread, '--discard')} ITEM..."
+        again = command(env, "invoke", str(ref), "-t", thread, "--discard")
+        yield from _advice(env, "with another input:", f"{again} ITEM...")
+
+
+def _advice(env: Environment, words: str, typed: str) -> Iterator[str]:
+    """Say what to type: beside the words, or below them where a narrow screen would break it."""
+    if len(words) + len(typed) + 4 <= env.screen()[0] or not env.paints():
+        yield f"  {words}  {typed}"
+    else:
+        yield f"  {words}"
+        yield f"    {typed}"
