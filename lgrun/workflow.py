@@ -388,6 +388,8 @@ class Workflow:
         if not supersteps or not all(supersteps):
             raise ValueError("No updates provided: every superstep needs one")
         saver = self._saver()
+        if ns := config.get("configurable", {}).get("checkpoint_ns"):
+            raise ValueError(f"the state of a nested run cannot be changed ({ns}): update the thread's own")
         steps = [[StateUpdate(*update) for update in updates] for updates in supersteps]
         for updates in steps:
             # All are checked before the first is written.

@@ -90,6 +90,8 @@ class _Own(Course):
         control = self.run.settings.control
         if control is not None and control.drain_reason is not None and not calls[0].hidden:
             return GraphDrained(control.drain_reason)
+        if self.run.left and self.program.stepwise:
+            return RunCancelled("the reader of its stream, who left")
         return super().before(state, calls, live)
 
     def after(self, state: Any, calls: Sequence[NodeCall], results: Sequence[Any]) -> Life[BaseException | None]:

@@ -81,6 +81,7 @@ class Run:
         self.previous: Any = None
         self.seed = world.token(8).hex()
         self.stopped: BaseException | None = None
+        self.left = False
         self._emit = emit
         self._listeners: tuple[tuple[tuple[str, ...], Callable[[Event], None]], ...] = ()
         self._lock = threading.Lock()

@@ -58,6 +58,11 @@ class Reader:
     ) -> Iterator[StateSnapshot]:
         """Yield a thread's checkpoints, newest first; see `Workflow.get_state_history`."""
         thread, end = thread_id(config), None
+        if config["configurable"].get("checkpoint_ns"):
+            # Nested runs save no checkpoints: there is only where they stand.
+            current = self.state(config)
+            yield from [current] if current.metadata is not None else []
+            return
         if before is not None:
             mark = self._saver.load(thread, before["configurable"]["checkpoint_id"])
             end = None if mark is None else mark.checkpoint.seq

@@ -60,7 +60,7 @@ class EventStream:
             self._run.cancel(by)
 
     def close(self) -> None:
-        """Wait for the run to end; its events are lost, its results are not."""
+        """Wait for the run to end, a graph's before its next step; its events are lost, its results are not."""
         self._events.close()
 
     def _iterate(self) -> Generator[Event, None, None]:
@@ -72,6 +72,7 @@ class EventStream:
             while (event := self._queue.get()) is not None:
                 yield event
         finally:
+            run.left = True
             # A stream that the garbage collector finds is closed wherever that happens to run, so perhaps by a task of
             # this very run, for which the run waits.
             frame: Any = current.get()

@@ -185,12 +185,14 @@ class GraphProgram:
     def _arrived(
         self, before: Mapping[str, tuple[str, ...]], results: Sequence[tuple[str, Any]]
     ) -> dict[str, tuple[str, ...]]:
-        """Return which nodes have run that joins wait for; a join that has run waits anew."""
+        """Return which nodes have run that joins wait for; one that was complete and has run waits anew."""
         ran = [name for name, _ in results]
         count = [name for name, result in results if not result.get("handled")]
         joins = {}
         for join in self.plan.joins:
-            held = () if join.end in ran else before.get(join.name, ())
+            held = before.get(join.name, ())
+            if join.end in ran and len(held) == len(set(join.starts)):
+                held = ()
             joins[join.name] = tuple(sorted({*held, *(name for name in count if name in join.starts)}))
         return {name: arrived for name, arrived in joins.items() if arrived}
 

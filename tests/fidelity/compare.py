@@ -2,9 +2,10 @@
 
 import difflib
 import functools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
-from tests.fidelity.api import Api, langgraph
+from tests.fidelity.api import Api, langgraph, lgrun_memory
 from tests.fidelity.programs import observe
 
 
@@ -22,3 +23,8 @@ def difference(name: str, api: Api) -> str:
 def diff(expected: Sequence[str], found: Sequence[str], name: str) -> str:
     """Write a difference the way `diff -u` does."""
     return "\n".join(difflib.unified_diff(expected, found, f"{name} (langgraph)", f"{name} (lgrun)", lineterm="", n=5))
+
+
+def both(program: Callable[[Api], Any]) -> tuple[Any, Any]:
+    """Return what a program observes under LangGraph and under lgrun."""
+    return program(langgraph()), program(lgrun_memory())

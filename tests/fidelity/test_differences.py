@@ -1,20 +1,15 @@
 """Intended differences that no other test shows: what LangGraph does, and what lgrun does instead."""
 
-from collections.abc import Callable
 from concurrent.futures import wait
 from typing import Any
 
 import pytest
 
-from tests.fidelity.api import THREAD, Api, langgraph, lgrun_memory
+from tests.fidelity.api import THREAD, Api
+from tests.fidelity.compare import both
 from tests.fidelity.plain import attempt
 
 pytestmark = pytest.mark.filterwarnings("default")
-
-
-def both(program: Callable[[Api], Any]) -> tuple[Any, Any]:
-    """Return what a program observes under LangGraph and under lgrun."""
-    return program(langgraph()), program(lgrun_memory())
 
 
 def asked(result: Any) -> list[Any]:

@@ -69,14 +69,6 @@ def side_by_side(api: Api) -> Iterator[Any]:
 
 
 @program
-def a_coroutine_without_a_loop(api: Api) -> Iterator[Any]:
-    """`invoke` of a graph with a coroutine is an error."""
-    flow = line(api, says("a"), awaits("b"), checkpointer=api.new_saver())
-    yield attempt(flow.invoke, {"n": 1}, THREAD, text=False), flow.get_state(THREAD).next
-    yield api.run(flow.ainvoke(None, THREAD))
-
-
-@program
 def a_failure_and_siblings(api: Api) -> Iterator[Any]:
     """A running sibling is cancelled and runs again; a finished one does not."""
     ran: list[str] = []
@@ -237,22 +229,6 @@ def state_and_history(api: Api) -> Iterator[Any]:
         return found
 
     yield from api.run(run())
-
-
-@program
-def leaving_early(api: Api) -> Iterator[Any]:
-    """A stream that nobody reads on."""
-    ran: list[str] = []
-    flow = line(api, awaits("a", ran), awaits("b", ran), checkpointer=api.new_saver())
-
-    async def run() -> Any:
-        stream = flow.astream({"n": 1}, THREAD)
-        first = await anext(stream)
-        await stream.aclose()
-        return first
-
-    yield api.run(run()), flow.get_state(THREAD).next
-    yield api.run(flow.ainvoke(None, THREAD)), ran
 
 
 @program

@@ -220,16 +220,6 @@ def constants(api: Api) -> Iterator[Any]:
 
 
 @program
-def a_root_state(api: Api) -> Iterator[Any]:
-    """A state that is one value."""
-    builder = api.StateGraph(Annotated[list, operator.add])
-    builder.add_node("a", lambda state: [len(state)]).add_node("b", lambda state: [len(state)])
-    flow = wired(builder, "^>a", "a>b").compile(checkpointer=api.new_saver())
-    yield flow.invoke(["x"], THREAD), flow.get_state(THREAD).values
-    yield list(flow.stream(["y"], THREAD, stream_mode=["updates", "values"]))
-
-
-@program
 def inputs(api: Api) -> Iterator[Any]:
     """Empty ones, unknown keys, a missing key, something else."""
     flow = line(api, _counting(), state=Log)

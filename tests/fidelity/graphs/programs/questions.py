@@ -175,7 +175,7 @@ def an_answer_with_a_goto(api: Api) -> Iterator[Any]:
     flow = wired(built(api, asks(api, "ask", "?"), says("other")), "^>ask").compile(checkpointer=api.new_saver())
     flow.invoke({"n": 1}, THREAD)
     yield Bag(parts(flow, api.Command(resume="yes", goto="other"))), flow.get_state(THREAD).values
-    yield short(flow)
+    yield [(entry.values, entry.metadata) for entry in flow.get_state_history(THREAD)]
 
 
 @program
@@ -185,7 +185,7 @@ def a_command_without_an_answer(api: Api) -> Iterator[Any]:
         flow = wired(built(api, says("a"), says("other")), "^>a").compile(checkpointer=api.new_saver())
         flow.invoke({"n": 1}, THREAD)
         yield parts(flow, api.Command(**command)), flow.get_state(THREAD).values, flow.get_state(THREAD).next
-        yield flow.invoke(None, THREAD), short(flow)
+        yield flow.invoke(None, THREAD), [(entry.values, entry.metadata) for entry in flow.get_state_history(THREAD)]
 
 
 @program

@@ -109,21 +109,6 @@ def branches_that_go_wrong(api: Api) -> Iterator[Any]:
 
 
 @program
-def a_branch_that_raises(api: Api) -> Iterator[Any]:
-    """The node's update shows before the error."""
-    failures = [ValueError("no way")]
-
-    def bad(state: Log) -> Any:
-        if failures:
-            raise failures.pop()
-        return "b"
-
-    builder = wired(built(api, says("a"), says("b")), "^>a").add_conditional_edges("a", bad)
-    flow = builder.compile(checkpointer=api.new_saver())
-    yield parts(flow, {"n": 1}), short(flow)
-
-
-@program
 def an_unknown_target(api: Api) -> Iterator[Any]:
     """A branch or a command to a node that is not there goes nowhere."""
     builder = wired(built(api, says("a"), says("b")), "^>a").add_conditional_edges("a", lambda state: "zz")

@@ -196,23 +196,3 @@ def writers_of_nodes(api: Api) -> Iterator[Any]:
     flow = builder.add_conditional_edges("keyword", route).compile()
     yield list(flow.stream({"n": 0}, stream_mode=["custom", "updates"]))
     yield parts(line(api, injected), {"n": 0}, stream_mode=["custom", "updates"])[:-1]
-
-
-@program
-def leaving_early(api: Api) -> Iterator[Any]:
-    """A stream that nobody reads on."""
-    ran: list[str] = []
-
-    def a(state: Log) -> Any:
-        ran.append("a")
-        return {"log": ["a"]}
-
-    def b(state: Log) -> Any:
-        ran.append("b")
-        return {"log": ["b"]}
-
-    flow = line(api, a, b, checkpointer=api.new_saver())
-    stream = flow.stream({"n": 1}, THREAD)
-    yield ran, next(stream)
-    stream.close()
-    yield flow.get_state(THREAD).next, flow.invoke(None, THREAD), ran

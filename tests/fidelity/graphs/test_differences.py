@@ -1,0 +1,287 @@
+"""Intended differences between graphs of both packages: what LangGraph does, and what lgrun does instead."""
+
+import operator
+from typing import Annotated, Any, TypedDict
+
+import pytest
+
+from tests.fidelity.api import THREAD, Api
+from tests.fidelity.compare import both
+from tests.fidelity.graphs.making import Log, at, built, fan, line, parts, says, short, wired
+from tests.fidelity.plain import Failed, attempt
+
+pytestmark = pytest.mark.filterwarnings("default")
+
+
+def named(chunks: list[Any]) -> list[Any]:
+    """Return the nodes that chunks of updates are of; an error by its type."""
+    return [type(chunk).__name__ if isinstance(chunk, BaseException) else next(iter(chunk)) for chunk in chunks]
+
+
+def kind(found: Any) -> Any:
+    """Return the type of an error in place of it."""
+    return type(found.error).__name__ if isinstance(found, Failed) else found
+
+
+def noting(ran: list[str], *names: str, is_async: bool = False) -> list[Any]:
+    """Return nodes that note that they ran."""
+
+    def make(name: str) -> Any:
+        def node(state: Log) -> Any:
+            ran.append(name)
+            return {"log": [name]}
+
+        async def anode(state: Log) -> Any:
+            return node(state)
+
+        made = anode if is_async else node
+        made.__name__ = name
+        return made
+
+    return [make(name) for name in names]
+
+
+def test_a_branch_that_raises() -> None:
+    """The node's update is not streamed: it will run again."""
+
+    def program(api: Api) -> Any:
+        def bad(state: Log) -> Any:
+            raise ValueError
+
+        builder = wired(built(api, says("a")), "^>a").add_conditional_edges("a", bad)
+        return named(parts(builder.compile(checkpointer=api.new_saver()), {"n": 1}))
+
+    assert both(program) == (["a", "ValueError"], ["ValueError"])
+
+
+def test_a_join_that_is_not_complete() -> None:
+    """No snapshot lists its end as next; LangGraph's may, by a race."""
+
+    def program(api: Api) -> Any:
+        flow = wired(built(api, *map(says, "abxc")), "^>a", "^>x", "x>b", "a+b>c").compile(checkpointer=api.new_saver())
+        flow.invoke({"n": 1}, THREAD, durability="async")
+        return [entry.next for entry in flow.get_state_history(THREAD)][::-1]
+
+    theirs, ours = both(program)
+    right = [("__start__",), ("a", "x"), ("b",), ("c",), ()]
+    assert theirs in (right, [*right[:2], ("b", "c"), *right[3:]])
+    assert ours == right
+
+
+def test_a_goto_from_outside_in_the_history() -> None:
+    """The checkpoint it was given at names the node that it led to."""
+
+    def program(api: Api) -> Any:
+        flow = wired(built(api, says("a"), says("other")), "^>a").compile(checkpointer=api.new_saver())
+        flow.invoke({"n": 1}, THREAD)
+        flow.invoke(api.Command(goto="other"), THREAD)
+        return [following for _, _, following, _ in short(flow)]
+
+    assert both(program) == ([(), (), ("a",), ("__start__",)], [(), ("other",), ("a",), ("__start__",)])
+
+
+def test_an_update_by_hand_is_no_result() -> None:
+    """The checkpoint before it shows no result of the node that it stood for, which did not run."""
+
+    def program(api: Api) -> Any:
+        flow = line(api, says("a"), says("b"), checkpointer=api.new_saver(), interrupt_before=["b"])
+        flow.invoke({"n": 1}, THREAD)
+        flow.update_state(THREAD, {"n": 3}, as_node="b")
+        (task,) = list(flow.get_state_history(THREAD))[1].tasks
+        return task.name, task.result
+
+    assert both(program) == (("b", {"n": 3}), ("b", None))
+
+
+def test_the_latest_checkpoint_named_explicitly() -> None:
+    """There is nothing to do, and nothing is added."""
+
+    def program(api: Api) -> Any:
+        flow = line(api, says("a"), checkpointer=api.new_saver())
+        flow.invoke({"n": 1}, THREAD)
+        flow.invoke(None, at(flow.get_state(THREAD)))
+        return short(flow)[0][:3]
+
+    assert both(program) == (("fork", 2, ()), ("loop", 1, ()))
+
+
+def test_invoke_of_a_graph_with_a_coroutine() -> None:
+    """It is refused before anything runs."""
+
+    def program(api: Api) -> Any:
+        ran: list[str] = []
+        flow = line(api, *noting(ran, "a"), *noting(ran, "b", is_async=True), checkpointer=api.new_saver())
+        return kind(attempt(flow.invoke, {"n": 1}, THREAD)), ran, len(short(flow))
+
+    assert both(program) == (("TypeError", ["a"], 3), ("TypeError", [], 0))
+
+
+def test_leaving_a_stream_early() -> None:
+    """What has begun is finished, further steps are not made; `None` goes on."""
+
+    def program(api: Api) -> Any:
+        ran: list[str] = []
+        flow = line(api, *noting(ran, *"abcdefgh"), checkpointer=api.new_saver())
+        stream = flow.stream({"n": 1}, THREAD)
+        next(stream)
+        stream.close()
+        left = "".join(ran)
+        following = flow.get_state(THREAD).next
+        flow.invoke(None, THREAD)
+        return left, following, "".join(ran)
+
+    (theirs, *then), (ours, *next_then) = both(program)
+    assert (theirs, then) == ("a", [("b",), "abcdefgh"])
+    assert next_then == [tuple("abcdefgh"[len(ours) : len(ours) + 1]), "abcdefgh"]
+
+
+def test_leaving_an_asynchronous_stream_early() -> None:
+    """A coroutine that has begun is cancelled and runs again; LangGraph had not begun it."""
+
+    def program(api: Api) -> Any:
+        ran: list[str] = []
+        flow = line(api, *noting(ran, *"abc", is_async=True), checkpointer=api.new_saver())
+
+        async def leave() -> None:
+            stream = flow.astream({"n": 1}, THREAD)
+            await anext(stream)
+            await stream.aclose()
+
+        api.run(leave())
+        api.run(flow.ainvoke(None, THREAD))
+        return flow.get_state(THREAD).values["log"], "".join(ran)
+
+    (theirs, ran), (ours, ran_here) = both(program)
+    assert theirs == ours == ["a", "b", "c"]
+    assert ran == "abc"
+    assert sorted(set(ran_here)) == ["a", "b", "c"]
+
+
+def test_a_state_of_one_value() -> None:
+    """A state has keys."""
+
+    def program(api: Api) -> Any:
+        state: Any = Annotated[list, operator.add]
+        return kind(attempt(lambda: type(api.StateGraph(state)).__name__))
+
+    assert both(program) == ("StateGraph", "TypeError")
+
+
+class Text(TypedDict):
+    """What an inner graph shares with the one around it."""
+
+    text: str
+
+
+def _asking_inside(api: Api, ran: list[str], **options: Any) -> Any:
+    def x(state: Text) -> Any:
+        ran.append("x")
+        return {"text": state["text"] + "x"}
+
+    def ask(state: Text) -> Any:
+        return {"text": state["text"] + api.interrupt("?")}
+
+    inner = line(api, x, ask, state=Text, **options)
+    builder = api.StateGraph(Text).add_node("inner", inner).add_edge("__start__", "inner")
+    flow = builder.compile(checkpointer=api.new_saver())
+    flow.invoke({"text": ""}, THREAD)
+    return flow
+
+
+def test_an_inner_graph_without_a_memory() -> None:
+    """Its finished nodes do not run again when its question is answered."""
+
+    def program(api: Api) -> Any:
+        ran: list[str] = []
+        flow = _asking_inside(api, ran, checkpointer=False)
+        return flow.invoke(api.Command(resume="!"), THREAD), len(ran)
+
+    assert both(program) == (({"text": "x!"}, 2), ({"text": "x!"}, 1))
+
+
+def test_the_state_of_an_inner_graph_cannot_be_changed() -> None:
+    """It is in the journal of the run around it, where it can be read."""
+
+    def program(api: Api) -> Any:
+        flow = _asking_inside(api, [])
+        (task,) = flow.get_state(THREAD).tasks
+        update = kind(attempt(flow.update_state, task.state, {"text": "changed"}))
+        return update if isinstance(update, str) else flow.get_state(task.state).values
+
+    assert both(program) == ({"text": "changed"}, "ValueError")
+
+
+def test_the_history_of_an_inner_graph() -> None:
+    """It saves no checkpoints of its own: there is only where it stands."""
+
+    def program(api: Api) -> Any:
+        flow = _asking_inside(api, [])
+        (task,) = flow.get_state(THREAD).tasks
+        return [(entry.values, entry.next) for entry in flow.get_state_history(task.state)]
+
+    current = ({"text": "x"}, ("ask",))
+    assert both(program) == ([current, ({"text": ""}, ("x",)), ({}, ("__start__",))], [current])
+
+
+def test_a_reducer_that_raises() -> None:
+    """The node's update is streamed before the error, as it is when the run is taken up."""
+
+    def program(api: Api) -> Any:
+        def bad(state: Log) -> Any:
+            return {"log": 5}
+
+        flow = line(api, bad, checkpointer=api.new_saver())
+        return named(parts(flow, {"n": 1})), named(parts(flow, None))
+
+    first = ["TypeError"], ["bad", "TypeError"]
+    assert both(program) == (first, (["bad", "TypeError"], ["bad", "TypeError"]))
+
+
+def test_the_recursion_limit_of_a_run_that_is_taken_up() -> None:
+    """So many steps in each invocation."""
+
+    def program(api: Api) -> Any:
+        ran: list[str] = []
+        flow = line(api, *noting(ran, *"abcdefgh"), checkpointer=api.new_saver())
+        counts = []
+        for given in ({"n": 1}, None):
+            before = len(ran)
+            found = kind(attempt(flow.invoke, given, {**THREAD, "recursion_limit": 2}))
+            counts.append((found, len(ran) - before))
+        return counts
+
+    first = ("GraphRecursionError", 2)
+    assert both(program) == ([first, ("GraphRecursionError", 4)], [first, ("GraphRecursionError", 2)])
+
+
+def test_nodes_side_by_side_when_one_fails() -> None:
+    """What a sibling of a failing node did before the error came is kept."""
+
+    def program(api: Api) -> Any:
+        ran: list[str] = []
+        failures = [ValueError()]
+
+        def bad(state: Log) -> Any:
+            if failures:
+                raise failures.pop()
+            return {"log": ["bad"]}
+
+        flow = fan(api, bad, *noting(ran, "good"), checkpointer=api.new_saver())
+        attempt(flow.invoke, {"n": 1}, THREAD)
+        return flow.invoke(None, THREAD)["log"], len(ran)
+
+    (theirs, times), ours = both(program)
+    assert theirs == ["bad", "good"]
+    assert times in (1, 2)
+    assert ours == (["bad", "good"], 1)
+
+
+def test_a_step_that_cannot_be_applied() -> None:
+    """Nothing that it wrote is kept, with durability `exit` as with any other."""
+
+    def program(api: Api) -> Any:
+        flow = fan(api, says("a", n=2), says("b", n=3), checkpointer=api.new_saver())
+        attempt(flow.invoke, {"n": 1}, THREAD, durability="exit")
+        return next(iter(flow.get_state_history(THREAD))).values
+
+    assert both(program) == ({"log": ["a", "b"], "n": 1}, {"log": [], "n": 1})
