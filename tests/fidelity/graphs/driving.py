@@ -34,7 +34,8 @@ def _observe(shape: Shape, workflow: Workflow, api: Api) -> Iterator[Any]:
     if not (lost and shape.durability == "exit"):
         # Otherwise LangGraph saves a checkpoint with half of what the step wrote that could not be applied.
         yield _told(entries)
-    if shape.back and not lost:
+    # At the latest checkpoint there is nothing to go back to.
+    if shape.back % max(1, len(entries)) and not lost:
         old = entries[shape.back % len(entries)]
         config = {**CONFIG, "configurable": at(old)["configurable"]}
         yield from _run(shape, flow, None, api, config, "")

@@ -285,3 +285,43 @@ def test_a_step_that_cannot_be_applied() -> None:
         return next(iter(flow.get_state_history(THREAD))).values
 
     assert both(program) == ({"log": ["a", "b"], "n": 1}, {"log": [], "n": 1})
+
+
+def test_a_deferred_node_beside_sends() -> None:
+    """It waits until what was sent has run."""
+
+    def program(api: Api) -> Any:
+        def spread(state: Log) -> Any:
+            return api.Command(goto=["last", *[api.Send("work", n) for n in (1, 2)]])
+
+        builder = built(api, spread, says("work")).add_node("last", says("last"), defer=True)
+        flow = wired(builder, "^>spread").compile(checkpointer=api.new_saver())
+        return flow.invoke({"n": 1}, THREAD)["log"]
+
+    assert both(program) == (["last", "work", "work"], ["work", "work", "last"])
+
+
+def test_an_update_by_hand_as_the_end_of_a_join() -> None:
+    """The node that it stood for has run."""
+
+    def program(api: Api) -> Any:
+        builder = wired(built(api, *map(says, "abc")), "^>a", "^>b", "a+b>c")
+        flow = builder.compile(checkpointer=api.new_saver(), interrupt_before=["c"])
+        flow.invoke({"n": 1}, THREAD)
+        flow.update_state(THREAD, {"log": ["by hand"]}, as_node="c")
+        return flow.get_state(THREAD).next
+
+    assert both(program) == (("c",), ())
+
+
+def test_an_update_by_hand_as_a_deferred_node() -> None:
+    """The node that it stood for has run."""
+
+    def program(api: Api) -> Any:
+        builder = built(api, says("a")).add_node("last", says("last"), defer=True)
+        flow = wired(builder, "^>a", "a>last").compile(checkpointer=api.new_saver(), interrupt_before=["last"])
+        flow.invoke({"n": 1}, THREAD)
+        flow.update_state(THREAD, {"log": ["by hand"]}, as_node="last")
+        return flow.get_state(THREAD).next
+
+    assert both(program) == (("last",), ())
