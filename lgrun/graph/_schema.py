@@ -5,6 +5,7 @@ any other key holds the last value written to it, and takes one write in a step.
 """
 
 import collections.abc
+import functools
 import inspect
 import typing
 from collections.abc import Callable, Mapping, Sequence
@@ -63,7 +64,8 @@ class Key:
         return held
 
 
-def hints(schema: Any) -> dict[str, Any]:
+@functools.lru_cache(maxsize=1024)
+def hints(schema: Any) -> Mapping[str, Any]:
     """Return the annotations of a schema, names resolved and `Annotated` kept.
 
     Raises:

@@ -21,14 +21,20 @@ FAULTS: dict[str, tuple[Fault, str]] = {}
 """Each fault by name, with the area whose programs are tried first."""
 
 
-def fault(area: str) -> Callable[[Fault], Fault]:
-    """List a fault."""
+def fault_of(faults: dict[str, tuple[Fault, str]]) -> Callable[[str], Callable[[Fault], Fault]]:
+    """Return a decorator that lists a fault among `faults`, given the area whose programs are tried first."""
 
-    def add(function: Fault) -> Fault:
-        FAULTS[function.__name__] = (function, area)
-        return function
+    def in_area(area: str) -> Callable[[Fault], Fault]:
+        def add(function: Fault) -> Fault:
+            faults[function.__name__] = (function, area)
+            return function
 
-    return add
+        return add
+
+    return in_area
+
+
+fault = fault_of(FAULTS)
 
 
 @fault("futures")

@@ -167,7 +167,7 @@ def shapes(draw: st.DrawFn) -> Shape:
     # LangGraph does not take note that an update by hand stood for a node that a join led to, or a deferred one.
     edits = ["", "", "", "last", "last" if joins or any(node.defer for node in nodes) else "next"]
     # LangGraph may save a join after the next step has changed it, unless it has to wait for the disk.
-    modes = ["sync", "exit"] if joins else ["async", "async", "sync", "exit"]
+    modes = ["sync"] if joins else ["async", "async", "sync", "exit"]
     return Shape(
         nodes=tuple(_sparing(nodes)),
         starts=draw(st.sampled_from([(0, 1), (1, 0), (0, 2), (0,)])),
