@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextvars import copy_context
 from datetime import UTC, datetime
 from functools import partial
-from typing import Any, NamedTuple, Self, TypeAlias, Unpack
+from typing import TYPE_CHECKING, Any, NamedTuple, Self, TypeAlias, Unpack
 
 from lgrun._engine.caching import space_of
 from lgrun._engine.context import current
@@ -28,6 +28,9 @@ from lgrun.cache.base import BaseCache
 from lgrun.checkpoint.base import BaseCheckpointSaver
 from lgrun.store.base import BaseStore
 from lgrun.types import CachePolicy, RetryPolicy, StateSnapshot, StateUpdate, StreamMode
+
+if TYPE_CHECKING:
+    from lgrun.drawing import Graph
 
 __all__ = ["Config", "EventStream", "RunOptions", "Workflow"]
 
@@ -434,6 +437,36 @@ class Workflow:
     async def abulk_update_state(self, config: Config, supersteps: Sequence[Sequence[StateUpdate]]) -> dict[str, Any]:
         """Write several results by hand; see `bulk_update_state`."""
         return await _in_thread(self.bulk_update_state, config, supersteps)  # type: ignore[no-any-return]
+
+    # --- drawing ---
+
+    def get_graph(self, config: Config | None = None, *, xray: bool | int = False) -> "Graph":
+        """Return the workflow as a graph to look at; `xray` opens those inside, so many levels deep, True for all."""
+        from lgrun.drawing import graph_of
+
+        return graph_of(self, xray)
+
+    async def aget_graph(self, config: Config | None = None, *, xray: bool | int = False) -> "Graph":
+        """Return the workflow as a graph to look at; see `get_graph`."""
+        return self.get_graph(config, xray=xray)
+
+    def get_subgraphs(self, *, namespace: str | None = None, recurse: bool = False) -> "Iterator[tuple[str, Workflow]]":
+        """Yield the workflows inside by name: all, or the one called `namespace`; `recurse` for those inside them."""
+        from lgrun.drawing import subgraphs_of
+
+        return subgraphs_of(self, namespace, recurse)
+
+    def get_input_jsonschema(self, config: Config | None = None) -> dict[str, Any]:
+        """Return the JSON Schema of the input, from its annotation; needs pydantic."""
+        from lgrun._schemas import schema_of
+
+        return schema_of(self, "input")
+
+    def get_output_jsonschema(self, config: Config | None = None) -> dict[str, Any]:
+        """Return the JSON Schema of what is returned, from its annotation; needs pydantic."""
+        from lgrun._schemas import schema_of
+
+        return schema_of(self, "output")
 
     def _reader(self) -> Reader:
         return Reader(self._saver(), self._program, self._nests(), self._find)

@@ -10,7 +10,7 @@ import lgrun
 ROOT = Path(lgrun.__file__).parent
 
 LAYERS = [
-    {"constants", "_fs", "_engine.context"},
+    {"constants", "_fs", "_engine.context", "_layout"},
     {"types"},
     {
         "errors",
@@ -83,7 +83,7 @@ LAYERS = [
         "_engine.request",
         "_engine.stream",
     },
-    {"_signature", "workflow"},
+    {"_signature", "workflow", "drawing", "_mermaid", "_schemas"},
     {"func", "graph._node", "graph.state"},
     {"cli"},
 ]

@@ -35,7 +35,7 @@ class _Node:
     retry: Sequence[RetryPolicy]
     timeout: Timeout
     handler: Action | None
-    ends: tuple[str, ...]
+    ends: Mapping[str, str | None]
     defer: bool
     metadata: Mapping[str, Any]
     cache: CachePolicy | None
@@ -150,7 +150,7 @@ class StateGraph:
             retry=as_policies(retry_policy),
             timeout=timeout,
             handler=error_handler,
-            ends=tuple(destinations or _declared_ends(action)),
+            ends=_labelled(destinations or _literals(action)),
             defer=defer,
             metadata=dict(metadata or {}),
             cache=cache_policy,
@@ -459,9 +459,9 @@ def _ends(path: Callable[..., Any], path_map: Mapping[Hashable, str] | list[str]
     return {name: name for name in _literals(path)} or None
 
 
-def _declared_ends(action: Any) -> tuple[str, ...]:
-    """Return where a node's Commands may lead, by its return annotation `Command[Literal[...]]`."""
-    return tuple(name for name in _literals(action))
+def _labelled(destinations: Mapping[str, str] | Sequence[str]) -> Mapping[str, str | None]:
+    """Return where a node's Commands may lead, with the labels that drawings show."""
+    return dict(destinations) if isinstance(destinations, Mapping) else dict.fromkeys(destinations)
 
 
 def _literals(call: Any) -> list[Any]:
