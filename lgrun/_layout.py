@@ -17,7 +17,7 @@ _PASSES = 4
 
 
 _Origin: TypeAlias = tuple[int, bool, int]
-"""Where a bundle of lines begins: a node, whether they lead back up to it, and from which node."""
+"""Where a bundle of lines begins: a node, whether they lead back up to it, and from which node or of which kind."""
 
 
 class _Line(NamedTuple):
@@ -293,8 +293,9 @@ def _bundles(cells: Sequence[_Cell], lines: Sequence[_Line]) -> list[_Bundle]:
     """Give every line its columns: lines of a node leave and arrive side by side."""
     grouped: dict[_Origin, list[_Line]] = {}
     for line in lines:
-        # Lines that lead on share a column below their node; each that leads back has its own.
-        grouped.setdefault((line.upper, line.up, line.lower if line.up else -1), []).append(line)
+        # Lines of a kind that lead on share a column below their node; each that leads back has its own.
+        shared = -2 if line.dotted else -1
+        grouped.setdefault((line.upper, line.up, line.lower if line.up else shared), []).append(line)
     leaving: dict[int, list[_Origin]] = {}
     for key in grouped:
         leaving.setdefault(key[0], []).append(key)

@@ -9,6 +9,7 @@ import enum
 import types
 import typing
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from typing import Any, NoReturn
 
 from lgrun.cli.declared import Field, is_text_form, kind_name, object_fields, shown, strip
@@ -39,6 +40,20 @@ def conform(value: Any, annotation: Any, where: str = "input") -> Any:
     """
     annotation = strip(annotation)
     return _checker(annotation)(value, annotation, where)
+
+
+def conform_part(value: Any, annotation: Any, where: str = "input") -> Any:
+    """Return an object that has some of the keys that a TypedDict declares, each in its form.
+
+    Raises:
+        Mismatch: it does not fit.
+    """
+    value = _from_json(value)
+    if not isinstance(value, dict):
+        _refuse(where, "object", value)
+    fields = {field.name: replace(field, required=False) for field in object_fields(annotation) or ()}
+    _check_keys(value, fields, where)
+    return {key: _check_field(inner, fields[key], f"{where}.{key}") for key, inner in value.items()}
 
 
 def plain(value: Any) -> Any:

@@ -14,6 +14,7 @@ from lgrun.cli.prompt import ask_all
 from lgrun.cli.question import Question
 from lgrun.cli.render.plain import Reporter
 from lgrun.cli.render.values import readable
+from lgrun.cli.timeline import NO_NAME
 
 GRACE = 10.0
 """Seconds that running tasks get after SIGTERM or SIGHUP."""
@@ -29,6 +30,7 @@ class Job:
         on_change: what to do about another call than the one recorded.
         wait: seconds to wait for whoever holds the thread.
         verb: `invoke` or `resume`, for the history.
+        title: what the workflow is called where it has no name of its own.
     """
 
     workflow: Any
@@ -36,6 +38,13 @@ class Job:
     on_change: str
     wait: float | None
     verb: str
+    title: str = ""
+
+    @property
+    def name(self) -> str:
+        """The workflow's name."""
+        name: str = self.workflow.name
+        return self.title if self.title and name == NO_NAME else name
 
 
 @dataclass(slots=True)
@@ -49,6 +58,7 @@ class Outcome:
         failed: the event of the task that raised it.
         questions: the open ones.
         signal: the signal that stopped it.
+        paused: it stopped at a breakpoint.
     """
 
     status: str = "stopped"
@@ -57,6 +67,7 @@ class Outcome:
     failed: Any = None
     questions: list[Question] = field(default_factory=list)
     signal: int | None = None
+    paused: bool = False
 
 
 def converse(env: Environment, job: Job, payload: Any, *, asking: bool = True) -> Outcome:
@@ -95,18 +106,18 @@ def run(env: Environment, job: Job, payload: Any) -> Outcome:
     config = {"configurable": {"thread_id": job.thread}}
     by = f"{env.user()}, {job.verb}"
     events = job.workflow.events(payload, config, on_change=job.on_change, by=by, wait=job.wait)
-    outcome = Outcome(name=job.workflow.name)
+    outcome = Outcome(name=job.name)
     failures: list[Any] = []
     with _reporter(env) as reporter, _signals(reporter, events.cancel) as caught:
         try:
             for event in _told_once(events):
-                if event.type == "task.error":
+                if event.type in ("task.error", "node.error"):
                     failures.append(event)
                 elif event.type == "run.end" and event.ns == ():
-                    outcome = _outcome(event, job.workflow.name, failures)
+                    outcome = _outcome(event, job.name, failures)
                 reporter.tell(event)
         except (StateError, ReplayMismatchError) as error:
-            outcome = Outcome("failed", job.workflow.name, error)
+            outcome = Outcome("failed", job.name, error)
     outcome.signal = caught[0] if caught and outcome.status != "done" else None
     return outcome
 
@@ -136,7 +147,9 @@ def _reporter(env: Environment) -> Reporter:
 def _outcome(event: Any, name: str, failures: list[Any]) -> Outcome:
     failed = next((found for found in failures if found.error is event.error), None)
     questions = [_asked(question) for question in event.questions]
-    return Outcome(event.status, name, event.error, failed, questions)
+    # A graph that waits for nobody has come to a breakpoint.
+    stopped = event.status == "waiting" and not questions
+    return Outcome("stopped" if stopped else event.status, name, event.error, failed, questions, paused=stopped)
 
 
 def _asked(event: Any) -> Question:

@@ -53,7 +53,7 @@ class Loaded:
     def title(self) -> str:
         """Return the word that names its threads: the entrypoint's, or the file's where that says more."""
         stem = self.path.parent.name if self.path.stem == "__init__" else self.path.stem
-        return stem if self.name in ("main", "workflow", "run") else self.name
+        return stem if self.name in ("main", "workflow", "run", "graph", "app") else self.name
 
     def origin(self) -> dict[str, Any]:
         """Return what a thread records of where its workflow is."""
@@ -208,9 +208,16 @@ def workflows_of(module: ModuleType) -> "dict[str, Workflow]":
 
 
 def _own(found: "Mapping[str, Workflow]", module: ModuleType) -> "Mapping[str, Workflow]":
-    """Leave out what the file imported to call it, unless there is nothing else."""
+    """Leave out what the file imported to call it, then graphs that are parts of others, unless nothing else is there.
+
+    A graph does not say where it was compiled.
+    """
     own = {n: w for n, w in found.items() if getattr(w.source, "__module__", None) == module.__name__}
-    return own or found
+    if own or len(found) < 2:
+        return own or found
+    parts = [part for whole in found.values() for _, part in whole.get_subgraphs(recurse=True)]
+    whole = {n: w for n, w in found.items() if not any(w is part for part in parts)}
+    return whole or found
 
 
 def _choose(
@@ -223,13 +230,22 @@ def _choose(
     if len(found) == 1:
         return next(iter(found))
     if not found:
-        hint = "mark the function to run with @entrypoint() from lgrun.func"
+        hint = _what_is_missing(module)
         raise Problem("no-entrypoint", f"there is no entrypoint in {file}", hint=hint)
     raise Problem(
         "several-entrypoints",
         f"there are {len(found)} entrypoints in {file}: say which",
         context=_menu(found, file),
     )
+
+
+def _what_is_missing(module: ModuleType) -> str:
+    from lgrun.graph.state import StateGraph
+
+    for name, value in vars(module).items():
+        if isinstance(value, StateGraph):
+            return f"{name} is a graph that is not compiled: graph = {name}.compile()"
+    return "mark the function to run with @entrypoint() from lgrun.func, or compile a StateGraph"
 
 
 def _named(name: str, found: "Mapping[str, Workflow]", file: str) -> str:

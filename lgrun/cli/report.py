@@ -6,6 +6,7 @@ from lgrun.checkpoint.base import BaseCheckpointSaver
 from lgrun.cli.diagnostics import Problem, describe, error_document, explain
 from lgrun.cli.drive import Outcome
 from lgrun.cli.env import Environment, die_of
+from lgrun.cli.render.history import counted
 from lgrun.cli.render.text import duration, one_line
 from lgrun.cli.session import command
 from lgrun.cli.status import OF_THREAD, ExitStatus
@@ -37,7 +38,7 @@ def conclude(
 def _exit_status(outcome: Outcome, problem: Problem | None) -> ExitStatus:
     if outcome.signal is not None:
         return ExitStatus(128 + outcome.signal)
-    if outcome.status == "stopped":
+    if outcome.status == "stopped" and not outcome.paused:
         return ExitStatus.INTERRUPTED
     return problem.status if problem is not None else OF_THREAD[outcome.status]
 
@@ -86,7 +87,7 @@ def _talk(
         if outcome.questions:
             yield from waiting_lines(env, thread, outcome.questions)
     else:
-        yield f"■ {thread} stopped"
+        yield f"■ {thread} stopped{' at a breakpoint' if outcome.paused else ''}"
         yield from _kept(env, saver, thread)
 
 
@@ -111,8 +112,9 @@ def _who_failed(outcome: Outcome) -> str:
     event = outcome.failed
     if event is None:
         return f"{one_line(outcome.name) or 'the workflow'} failed"
-    attempt = f" (attempt {event.attempt})" if event.attempt > 1 else ""
-    return f"{one_line(event.name)} failed after {duration(event.ms / 1000)}{attempt}"
+    ms, attempt = getattr(event, "ms", None), getattr(event, "attempt", 1)
+    took = f" after {duration(ms / 1000)}" if ms is not None else ""
+    return f"{one_line(event.name)} failed{took}{f' (attempt {attempt})' if attempt > 1 else ''}"
 
 
 def _kept(env: Environment, saver: BaseCheckpointSaver, thread: str, *, failed: bool = False) -> Iterator[str]:
@@ -122,6 +124,12 @@ def _kept(env: Environment, saver: BaseCheckpointSaver, thread: str, *, failed: 
     except Exception:
         return
     if saved is None:
+        return
+    if saved.checkpoint.kind == "step":
+        steps = saved.checkpoint.step
+        before = f"before {counted(saved.checkpoint.next)}.  " if saved.checkpoint.next else ""
+        kept = f"{steps} finished step{'' if steps == 1 else 's'} kept, " if steps else ""
+        yield f"  {kept}{before}continue:  {command(env, 'resume', thread)}"
         return
     done = {write.path for write in saved.writes if write.kind == "result" and len(write.path) == 1}
     count = f"{len(done)} finished task{'' if len(done) == 1 else 's'} {'is' if len(done) == 1 else 'are'} kept.  "

@@ -1,12 +1,13 @@
 """The input of a run: what was typed, checked against what the workflow declares."""
 
 import inspect
+import typing
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
 from lgrun.cli import declared
-from lgrun.cli.conform import Mismatch, conform
+from lgrun.cli.conform import Mismatch, conform, conform_part
 from lgrun.cli.diagnostics import Problem
 from lgrun.cli.env import Environment
 from lgrun.cli.inputs import Item, Typed, is_item, lay_over, parse_item, parse_value
@@ -62,7 +63,9 @@ def input_for(loaded: Loaded, request: Request) -> Any:
     if value is None:
         raise Problem("no-input", "null is no input: a run without input continues a thread (lgrun resume)")
     try:
-        return conform(value, annotation)
+        # A graph may be given a part of its state.
+        whole = not hasattr(loaded.workflow, "builder") or not typing.is_typeddict(annotation)
+        return conform(value, annotation) if whole else conform_part(value, annotation)
     except Mismatch as problem:
         hint = None if problem.where != "input" else _example(loaded, annotation)
         raise Problem("bad-input", str(problem), hint=hint) from None

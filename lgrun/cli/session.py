@@ -199,17 +199,24 @@ def holder_of(saver: BaseCheckpointSaver, thread: str) -> dict[str, Any] | None:
 # --- the workflow of a thread
 
 
-def workflow_of(env: Environment, saved: Saved, *, given: str | None) -> Reference:
+def origin_of(saver: BaseCheckpointSaver, saved: Saved) -> dict[str, Any]:
+    """Return what a thread recorded of where its workflow is: the steps of a run do not repeat it."""
+    point = saved.checkpoint
+    if point.origin:
+        return point.origin
+    earlier = (each.checkpoint.origin for each in saver.history(point.thread, before=point.seq))
+    return next((origin for origin in earlier if origin), {})
+
+
+def workflow_of(env: Environment, thread: str, origin: dict[str, Any], *, given: str | None) -> Reference:
     """Say which workflow a thread is continued with: the one given, else the one recorded, else where it moved to.
 
     Raises:
         Problem: it cannot be found (exit 4), or what is recorded cannot be trusted (exit 2).
     """
     if given is not None:
-        return _with_recorded_name(discover.find(given, env), saved)
-    thread = saved.checkpoint.thread
-    origin = saved.checkpoint.origin
-    if not origin or not origin.get("path"):
+        return _with_recorded_name(discover.find(given, env), origin)
+    if not origin.get("path"):
         raise Problem(
             "unknown-workflow",
             f"{thread} does not say which workflow it belongs to",
@@ -225,9 +232,9 @@ def workflow_of(env: Environment, saved: Saved, *, given: str | None) -> Referen
     return _recorded(env, thread, origin)
 
 
-def _with_recorded_name(reference: Reference, saved: Saved) -> Reference:
+def _with_recorded_name(reference: Reference, origin: dict[str, Any]) -> Reference:
     """A file with several entrypoints: the one the thread ran is meant."""
-    name = (saved.checkpoint.origin or {}).get("name")
+    name = origin.get("name")
     if reference.name is not None or not isinstance(name, str) or reference.path is None:
         return reference
     return Reference(reference.typed, path=reference.path, name=name)

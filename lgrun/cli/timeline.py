@@ -4,12 +4,16 @@ Pure: needs neither the workflow nor the engine.
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
-from lgrun.checkpoint.base import Encoded, PendingWrite, Saved
+from lgrun.checkpoint.base import Encoded, Path, PendingWrite, Saved
 from lgrun.cli.render.text import seconds_between
-from lgrun.cli.render.values import readable
+from lgrun.cli.render.values import readable, untag
+from lgrun.constants import START
+
+NO_NAME = "LangGraph"
+"""What a graph is called that was given no name."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -20,7 +24,7 @@ class Row:
         n: its number within the thread, from 1.
         run: in which run of the thread, from 1.
         at: when, ISO 8601.
-        kind: input, task, ask, answer, continue, error, stop, result, update, fork.
+        kind: input, step, task, ask, answer, continue, error, stop, result, update, fork.
         name: of the task or workflow.
         status: of a task: done, failed, running.
         value: what was given, returned, asked or answered.
@@ -34,6 +38,10 @@ class Row:
         error: type and message of what was raised.
         trace: where it was raised.
         checkpoint: number of the checkpoint it belongs to.
+        step: number of the graph's step that begins (`step`).
+        leads: the nodes that run in that step, or to which a node's result leads beside its edges.
+        path: where in the workflow a task is: one (strand, position) per level.
+        node: it is a node of a graph; `value` is what it wrote.
     """
 
     n: int = 0
@@ -53,6 +61,10 @@ class Row:
     error: tuple[str, str] | None = None
     trace: list[Any] | None = None
     checkpoint: int = 0
+    step: int | None = None
+    leads: list[str] = field(default_factory=list)
+    path: Path = ()
+    node: bool = False
 
     def document(self) -> dict[str, Any]:
         """Return it for machine output; what does not apply is left out."""
@@ -67,6 +79,9 @@ class Row:
             "by": self.by,
             "q": self.q and f"q{self.q}",
             "interrupt": self.id,
+            "step": self.step,
+            "leads": self.leads or None,
+            "node": self.node or None,
             "error": self.error and {"type": self.error[0], "message": self.error[1]},
         }
         found |= {key: value for key, value in optional.items() if value is not None}
@@ -110,19 +125,28 @@ def _checkpoint_rows(saved: Saved, run: int) -> Iterator[Row]:
     if kind is not None:
         value = point.input if kind == "input" else point.value
         yield Row(run=run, at=point.at, kind=kind, name=point.entrypoint, value=value, checkpoint=point.seq)
+    if point.next and kind != "input":
+        row = Row(run=run, at=point.at, kind="step", step=point.step + 1, checkpoint=point.seq)
+        row.leads = list(point.next)
+        yield row
 
 
 def _write_rows(write: PendingWrite, started: dict[Any, Row], asked: dict[str, Row]) -> Iterator[Row]:
+    if write.name == START or (write.kind in ("start", "result", "error") and _stands_for_node(write)):
+        return
     key = (write.path, write.name)
     match write.kind:
         case "start":
             if key not in started:
-                started[key] = Row(run=0, at=write.at, kind="task", name=write.name, status="running")
+                started[key] = Row(run=0, at=write.at, kind="task", name=write.name, status="running", path=write.path)
                 yield started[key]
         case "result" | "error" if write.path != () and key in started:
             _finish(started.pop(key), write)
         case "result" | "error":
-            row = Row(run=0, at=write.at, kind="task" if write.path != () else "error", name=write.name)
+            kind = "task" if write.path != () else "error"
+            row = Row(run=0, at=write.at, kind=kind, name=write.name, path=write.path)
+            # Only calls of tasks have a digest, that of their arguments.
+            row.node = kind == "task" and write.digest is None
             _finish(row, write)
             yield row
         case "interrupt" if write.id not in asked:
@@ -144,8 +168,29 @@ def _finish(row: Row, write: PendingWrite) -> None:
     row.at, row.ms, row.attempt, row.cached = write.at, write.ms, write.attempt, bool(write.cached)
     if write.kind == "result":
         row.status, row.value = "done", write.value
+        if row.node and write.value is not None:
+            row.value, row.leads = _written(write.value)
     else:
         row.status, row.error, row.trace = "failed", (write.type or "", write.message or ""), write.trace
+
+
+def _stands_for_node(write: PendingWrite) -> bool:
+    """Tell whether it is the run of a graph without a name: the node that it is, or that calls it, says more."""
+    return write.name == NO_NAME and len(write.path) > 1
+
+
+def _written(result: Encoded) -> tuple[Encoded | None, list[str]]:
+    """Return what a node's result writes, as an object, and the names of the nodes to which it leads."""
+    tree = result.tree()
+    if not isinstance(tree, dict):
+        return result, []
+    pairs = [(str(key), value) for key, value in tree.get("update", ())]
+    update: Any = dict(pairs)
+    if len(update) < len(pairs):
+        update = [{key: value} for key, value in pairs]
+    goto = [untag(target) for target in tree.get("goto", ())]
+    leads = [str(target.get("node")) if isinstance(target, dict) else str(target) for target in goto]
+    return Encoded(tree=update) if pairs else None, leads
 
 
 def _answer(write: PendingWrite, question: Row | None) -> Row:

@@ -395,6 +395,7 @@ class CompiledStateGraph(Workflow):
         graph.__doc__ = None
         super().__init__(program, checkpointer=checkpointer, retry=(), is_async=is_async, source=graph, extras=extras)
         self.builder = builder
+        self.input_annotation = builder.input_schema
         self._graph = program
 
     def _nests(self) -> bool:

@@ -70,7 +70,7 @@ def invoke(
     _refuse_unfinished(env, store.load(name), discard, ours=False)
     saver.guard = lambda saved: _refuse_unfinished(env, saved, discard, ours=True)
     env.note(f"▸ {name}")
-    outcome = converse(env, Job(loaded.workflow, name, on_change, patience or 0.0, "invoke"), payload)
+    outcome = converse(env, Job(loaded.workflow, name, on_change, patience or 0.0, "invoke", loaded.title), payload)
     return conclude(env, store, name, outcome, seconds=env.monotonic() - started - env.asked)
 
 

@@ -113,6 +113,7 @@ def _found(env: Environment, saver: Any) -> Iterator[Found]:
 
 
 def _entry(saver: Any, found: Found) -> Entry:
+    from lgrun.cli.session import origin_of
     from lgrun.cli.views import question_of
 
     saved = found.standing.saved
@@ -122,19 +123,11 @@ def _entry(saver: Any, found: Found) -> Entry:
     return Entry(
         found.thread,
         found.status,
-        _workflow_name(saver, saved.checkpoint),
+        str(origin_of(saver, saved).get("ref") or saved.checkpoint.entrypoint),
         found.updated,
         _summary(found.status, saved, [question.line() for question in questions]),
         tuple(question.document() for question in questions),
     )
-
-
-def _workflow_name(saver: Any, point: Any) -> str:
-    """Return what was typed to start the thread. The checkpoint at the end of a run does not say it again."""
-    if point.origin is None and point.parent is not None:
-        before = saver.load(point.thread, point.parent)
-        point = before.checkpoint if before is not None else point
-    return str((point.origin or {}).get("ref") or point.entrypoint)
 
 
 def _summary(status: str, saved: Any, questions: Sequence[str]) -> str:

@@ -140,17 +140,18 @@ def _load(env: Environment, saver: "Guarded", standing: "Standing", given: str |
     """Find and load the thread's workflow, and compare it with the one that ran."""
     from lgrun.cli.diagnostics import Problem, short_path
     from lgrun.cli.loading import load
-    from lgrun.cli.session import attach, command, workflow_of
+    from lgrun.cli.session import attach, command, origin_of, workflow_of
 
     assert standing.saved is not None
-    origin = standing.saved.checkpoint.origin or {}
-    loaded = load(workflow_of(env, standing.saved, given=given), env, recorded=origin.get("path"))
+    origin = origin_of(saver, standing.saved)
+    thread = standing.saved.checkpoint.thread
+    loaded = load(workflow_of(env, thread, origin, given=given), env, recorded=origin.get("path"))
     saver.origin, saver.source = loaded.origin(), loaded.source
     for notice in attach(loaded, saver):
         env.say(f"! {notice}")
     if on_change != "ignore" and origin.get("sha256") not in (None, loaded.sha256):
         file = short_path(str(loaded.path), str(env.cwd))
-        message = f"{file} changed since {standing.saved.checkpoint.thread} started"
+        message = f"{file} changed since {thread} started"
         if on_change == "fail":
             thread = standing.saved.checkpoint.thread
             hint = f"to go on with what still fits:  {command(env, 'resume', thread, '--on-change', 'warn')}"
@@ -184,7 +185,7 @@ def _go_on(
             outcome = Outcome("waiting", questions=questions, signal=signal.SIGINT if interrupted else None)
             return conclude(env, store, name, outcome, seconds=0.0)
     started, env.asked = env.monotonic(), 0.0
-    job = Job(loaded.workflow, name, on_change, patience, "resume")
+    job = Job(loaded.workflow, name, on_change, patience, "resume", loaded.title)
     payload: Command[str] | None = Command(resume=answers) if answers else None
     outcome = converse(env, job, payload, asking=not left)
     return conclude(env, store, name, outcome, seconds=env.monotonic() - started - env.asked)

@@ -19,6 +19,9 @@ def show(
     result: Annotated[bool, typer.Option("--result", help="Print what it returned, whole.")] = False,
     given: Annotated[bool, typer.Option("--input", help="Print what the last run was given.")] = False,
     source: Annotated[bool, typer.Option("--source", help="Print the code it ran with.")] = False,
+    graph: Annotated[
+        bool, typer.Option("--graph", help="Draw what ran; Mermaid text where stdout is no terminal.")
+    ] = False,
     traceback: Annotated[bool, typer.Option("--traceback", help="Print where it failed.")] = False,
 ) -> ExitStatus:
     """Show one thread: how it stands, its questions, tasks and result.
@@ -27,6 +30,7 @@ def show(
     lgrun show rome
     lgrun show rome --get questions.0.text
     lgrun show rome --source > trip.py
+    lgrun show rome --graph
     """
     from lgrun.cli.session import open_saver, resolve
     from lgrun.cli.views import print_document, view_of, wants_document
@@ -40,6 +44,8 @@ def show(
         _print_result(env, view)
     elif given:
         _print_input(env, view)
+    elif graph:
+        _print_graph(env, view)
     elif traceback:
         _print_traceback(env, view)
     elif wants_document(env):
@@ -70,6 +76,16 @@ def _print_input(env: Environment, view: "ThreadView") -> None:
     if given is None:
         _nothing(f"no input is recorded for {view.thread}")
     print_saved(env, given)
+
+
+def _print_graph(env: Environment, view: "ThreadView") -> None:
+    from lgrun.cli.render.graph import mermaid, picture, run_graph
+
+    drawing = run_graph(view)
+    if env.stdout_is_tty():
+        env.put("".join(f"{line}\n" for line in picture(drawing, env.width())))
+    else:
+        env.put(mermaid(drawing))
 
 
 def _print_source(env: Environment, saver: "Guarded", view: "ThreadView") -> None:

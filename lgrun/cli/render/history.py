@@ -1,5 +1,8 @@
 """Rows of a thread's timeline as cells of a table."""
 
+from collections import Counter
+from collections.abc import Sequence
+
 from lgrun.cli.question import Question
 from lgrun.cli.render.text import brief, dump, duration, one_line, parse_time, shorten
 from lgrun.cli.render.values import readable
@@ -22,9 +25,11 @@ def clock(at: str) -> str:
 
 def _what(row: Row) -> str:
     if row.kind == "task":
-        return row.name
+        return one_line(row.name)
     if row.kind == "ask":
         return f"ask q{row.q}"
+    if row.kind == "step":
+        return f"step {row.step}"
     return _WORDS.get(row.kind, row.kind)
 
 
@@ -34,6 +39,8 @@ def _detail(row: Row) -> str:
     if row.kind == "ask":
         question = Question(row.q or 0, row.id or "", row.name, readable(row.value), row.schema)
         return question.line().partition("  ")[2]
+    if row.kind == "step":
+        return counted(row.leads)
     if row.kind == "answer":
         return f"q{row.q} = {_value(row)}{_by(row)}"
     if row.kind == "error" and row.error is not None:
@@ -43,10 +50,20 @@ def _detail(row: Row) -> str:
 
 def _task(row: Row) -> str:
     if row.status == "done":
-        return f"✓ {_value(row)}{'  (cached)' if row.cached else ''}{_attempt(row)}"
+        value = _value(row) if row.value is not None or not row.node else ""
+        leads = f"→ {counted(row.leads)}" if row.leads else ""
+        return "  ".join(part for part in (f"✓ {value}".rstrip(), leads, row.cached and "(cached)") if part) + _attempt(
+            row
+        )
     if row.status == "failed" and row.error is not None:
         return f"✗ {row.error[0]}: {row.error[1]}{_attempt(row)}"
     return "… not finished"
+
+
+def counted(names: Sequence[str]) -> str:
+    """Return names in a row, those that come several times once, with their number."""
+    found = Counter(names)
+    return ", ".join(name if times == 1 else f"{name} ×{times}" for name, times in found.items())  # noqa: RUF001
 
 
 def _attempt(row: Row) -> str:

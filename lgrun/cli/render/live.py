@@ -78,6 +78,8 @@ class LiveReporter(Reporter):
 
     def tell(self, event: Any) -> None:
         """Draw one event."""
+        if not self._is_shown(event):
+            return
         self._keep_time(event)
         self._queue.put(_Happened(event, self.env.monotonic()))
 

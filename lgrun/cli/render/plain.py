@@ -23,6 +23,7 @@ class Reporter:
         self._started: dict[str, tuple[str, float]] = {}
         # Failures that are told with how the run ends, unless it goes on after them.
         self._held: list[Any] = []
+        self._nodes: set[str] = set()
 
     def __enter__(self) -> "Reporter":
         return self
@@ -34,12 +35,14 @@ class Reporter:
 
     def tell(self, event: Any) -> None:
         """Draw one event."""
+        if not self._is_shown(event):
+            return
         self._keep_time(event)
         draw = getattr(self, "_" + event.type.replace(".", "_"), None)
         if draw is not None:
             self._release(None)
             draw(event)
-        if event.type == "task.error":
+        if event.type in ("task.error", "node.error"):
             self._held.append(event)
             if self._started:
                 self._release(None)
@@ -57,17 +60,25 @@ class Reporter:
         tasks = [f"{one_line(name)} ({duration(now - since)} so far)" for name, since in list(self._started.values())]
         return ", ".join(tasks[:3]) + (f" and {len(tasks) - 3} more" if len(tasks) > 3 else "")
 
+    def _is_shown(self, event: Any) -> bool:
+        """Tell whether people see an event: of a workflow's own steps, those of graphs, and not of its body."""
+        if event.type in ("node.start", "node.saved") and is_node(event):
+            self._nodes.add(event.id)
+        return not event.type.startswith("node.") or event.id in self._nodes
+
     def _keep_time(self, event: Any) -> None:
-        if event.type == "task.start":
+        if event.type in ("task.start", "node.start"):
             self._started[event.id] = (event.name, self.env.monotonic())
-        elif event.type in ("task.end", "task.error", "task.retry"):
+        elif event.type in ("task.end", "task.error", "task.retry", "node.end", "node.error", "node.interrupt"):
             self._started.pop(event.id, None)
 
     def _release(self, told: BaseException | None) -> None:
         """Draw the failures held back, without those that are told elsewhere."""
         held, self._held = self._held, []
-        for event in held:
-            if event.error is not told:
+        errors = [event.error for event in held]
+        for n, event in enumerate(held):
+            # A node fails with the error of its task.
+            if event.error is not told and event.error not in errors[:n]:
                 self.env.note(f"✗ {one_line(event.name)} {_error(event.error)}{attempt_of(event)}")
 
     def _task_start(self, event: Any) -> None:
@@ -81,6 +92,17 @@ class Reporter:
     def _task_saved(self, event: Any) -> None:
         self.env.note(f"⟲ {one_line(event.name)} {'saved' if event.replayed else 'cached'}")
 
+    def _node_start(self, event: Any) -> None:
+        if self.env.flags.verbose:
+            self.env.note(f"  {one_line(event.name)} …")
+
+    def _node_end(self, event: Any) -> None:
+        took = f" {duration(event.ms / 1000)}" if event.ms is not None else ""
+        self.env.note(f"✓ {one_line(event.name)}{took}")
+
+    def _node_saved(self, event: Any) -> None:
+        self.env.note(f"⟲ {one_line(event.name)} saved")
+
     def _task_retry(self, event: Any) -> None:
         self.env.note(f"✗ {one_line(event.name)} {_error(event.error)} (attempt {event.attempt})")
         self.env.note(f"↻ {one_line(event.name)} again in {duration(event.delay)}")
@@ -90,6 +112,11 @@ class Reporter:
 
     def _warn(self, event: Any) -> None:
         self.env.say(warning_line(event))
+
+
+def is_node(event: Any) -> bool:
+    """Tell whether a step that begins is a node of a graph: the body of a functional workflow has no other cause."""
+    return bool(event.triggers != ("__start__",))
 
 
 def custom_line(event: Any) -> str:
@@ -107,7 +134,8 @@ def warning_line(event: Any) -> str:
 
 def attempt_of(event: Any) -> str:
     """Say which attempt this was, if not the first."""
-    return f" (attempt {event.attempt})" if event.attempt > 1 else ""
+    attempt = getattr(event, "attempt", 1)
+    return f" (attempt {attempt})" if attempt > 1 else ""
 
 
 def _error(error: BaseException) -> str:

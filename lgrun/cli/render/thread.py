@@ -26,6 +26,7 @@ class ThreadView:
         rows: its timeline.
         questions: the open ones.
         value: what the last run returned, if that is done.
+        state: how a graph stands that is not done.
         error: why it failed, as a document.
         next: what to type next.
         whole: the commands that show the questions with all that came with them.
@@ -39,6 +40,7 @@ class ThreadView:
     rows: Sequence[Row] = ()
     questions: Sequence[Question] = ()
     value: Encoded | None = None
+    state: Encoded | None = None
     error: dict[str, Any] | None = None
     next: Sequence[str] = ()
     whole: Sequence[str] = ()
@@ -82,6 +84,7 @@ class ThreadView:
             "started": rows[0].at if rows else None,
             "ended": rows[-1].at if rows and self.status != "running" else None,
             "next": list(self.next),
+            **({} if self.state is None else {"state": readable(self.state)}),
             **self.extra,
         }
 
@@ -131,6 +134,8 @@ def page(view: ThreadView, now: datetime) -> Iterator[str]:
         yield from _section("error", _error_lines(view.error))
     if view.value is not None:
         yield from _section("result", [brief(readable(view.value), 200)])
+    if view.state is not None:
+        yield from _section("state", [brief(readable(view.state), 200)])
     for line in view.next:
         yield f"  next:  {line}"
 

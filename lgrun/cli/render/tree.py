@@ -58,17 +58,20 @@ class Tree:
     def tell(self, event: Any, now: float) -> None:
         """Take in an event; `now` is the time it came."""
         kind = event.type
-        if kind in ("task.start", "task.saved"):
+        if kind in ("task.start", "task.saved", "node.start", "node.saved"):
             node = self._node(event)
             node.state, node.since, node.error = "running", now, None
-            if kind == "task.saved":
-                node.state = "saved" if event.replayed else "cached"
+            if kind.endswith(".saved"):
+                node.state = "saved" if getattr(event, "replayed", True) else "cached"
             else:
-                node.attempt = event.attempt
-        elif kind in ("task.end", "task.error"):
+                node.attempt = getattr(event, "attempt", 1)
+        elif kind in ("task.end", "task.error", "node.end", "node.error"):
             node = self._node(event)
-            node.state, node.ms, node.attempt = ("done" if kind == "task.end" else "failed"), event.ms, event.attempt
+            node.state, node.ms = ("done" if kind.endswith(".end") else "failed"), getattr(event, "ms", None)
+            node.attempt = getattr(event, "attempt", node.attempt)
             node.error = getattr(event, "error", None)
+        elif kind == "node.interrupt":
+            self._node(event).state = "waiting"
         elif kind == "task.retry":
             node = self._node(event)
             node.state, node.due, node.error = "retry", now + event.delay, event.error
