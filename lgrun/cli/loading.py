@@ -13,6 +13,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
+from lgrun.cli import declared
 from lgrun.cli.diagnostics import Frames, Problem, frames_of, headline, interpreter, short_path
 from lgrun.cli.discover import Reference, project_root
 from lgrun.cli.env import Environment
@@ -64,7 +65,15 @@ class Loaded:
             "project_path": str(self.path.relative_to(root)) if root else None,
             "name": self.name,
             "sha256": self.sha256,
+            **self._outputs(),
         }
+
+    def _outputs(self) -> dict[str, Any]:
+        """Return which keys of its state a graph returns: a checkpoint holds all of them and does not say."""
+        builder: Any = getattr(self.workflow, "builder", None)
+        if builder is None or builder.output_schema is builder.state_schema:
+            return {}
+        return {"outputs": sorted(declared.hints(builder.output_schema))}
 
 
 def load(reference: Reference, env: Environment, *, recorded: str | None = None) -> Loaded:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from lgrun.checkpoint.base import BaseCheckpointSaver
+from lgrun.checkpoint.base import BaseCheckpointSaver, Saved
 from lgrun.cli.diagnostics import Problem, describe, error_document, explain
 from lgrun.cli.drive import Outcome
 from lgrun.cli.env import Environment, die_of
@@ -29,7 +29,7 @@ def conclude(
     if wants_document(env):
         status = _print_run(env, saver, thread, outcome, problem, status)
     elif outcome.status == "done":
-        print_value(env, saver.load(thread), thread)
+        print_value(env, saver, thread)
     if outcome.signal is not None:
         die_of(outcome.signal)
     return status
@@ -117,6 +117,13 @@ def _who_failed(outcome: Outcome) -> str:
     return f"{one_line(event.name)} failed{took}{f' (attempt {attempt})' if attempt > 1 else ''}"
 
 
+def _steps_made(saver: BaseCheckpointSaver, saved: Saved) -> int:
+    """Return how many steps of a graph were finished in this run."""
+    began = next((each for each in saver.history(saved.checkpoint.thread) if each.checkpoint.kind == "input"), None)
+    # The first checkpoint after the input is that of the state to begin with.
+    return saved.checkpoint.step - began.checkpoint.step - 1 if began is not None else 0
+
+
 def _kept(env: Environment, saver: BaseCheckpointSaver, thread: str, *, failed: bool = False) -> Iterator[str]:
     """Say what is not lost. The disk may be the very thing that failed, so this is only said if it can be read."""
     try:
@@ -126,7 +133,7 @@ def _kept(env: Environment, saver: BaseCheckpointSaver, thread: str, *, failed: 
     if saved is None:
         return
     if saved.checkpoint.kind == "step":
-        steps = saved.checkpoint.step
+        steps = _steps_made(saver, saved)
         before = f"before {counted(saved.checkpoint.next)}.  " if saved.checkpoint.next else ""
         kept = f"{steps} finished step{'' if steps == 1 else 's'} kept, " if steps else ""
         yield f"  {kept}{before}continue:  {command(env, 'resume', thread)}"

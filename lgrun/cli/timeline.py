@@ -3,11 +3,11 @@
 Pure: needs neither the workflow nor the engine.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from lgrun.checkpoint.base import Encoded, Path, PendingWrite, Saved
+from lgrun.checkpoint.base import Checkpoint, Encoded, Path, PendingWrite, Saved
 from lgrun.cli.render.text import seconds_between
 from lgrun.cli.render.values import readable, untag
 from lgrun.constants import START
@@ -38,7 +38,7 @@ class Row:
         error: type and message of what was raised.
         trace: where it was raised.
         checkpoint: number of the checkpoint it belongs to.
-        step: number of the graph's step that begins (`step`).
+        step: number of the step of a graph, within the run, that begins (`step`).
         leads: the nodes that run in that step, or to which a node's result leads beside its edges.
         path: where in the workflow a task is: one (strand, position) per level.
         node: it is a node of a graph; `value` is what it wrote.
@@ -97,11 +97,14 @@ def timeline(history: Iterable[Saved]) -> list[Row]:
         history: its checkpoints with their journals, oldest first.
     """
     rows: list[Row] = []
-    run = 0
+    run, before = 0, 0
+    origin: dict[str, Any] | None = None
     for saved in history:
         point = saved.checkpoint
-        run += point.kind == "input"
-        rows += _checkpoint_rows(saved, run)
+        origin = point.origin or origin
+        if point.kind == "input":
+            run, before = run + 1, point.step
+        rows += _checkpoint_rows(saved, run, before, origin)
         asked: dict[str, Row] = {row.id: row for row in rows if row.kind == "ask" and row.id}
         started: dict[Any, Row] = {}
         for write in saved.writes:
@@ -119,14 +122,28 @@ def timeline(history: Iterable[Saved]) -> list[Row]:
 _POINT_KINDS = {"input": "input", "end": "result", "update": "update", "fork": "fork"}
 
 
-def _checkpoint_rows(saved: Saved, run: int) -> Iterator[Row]:
+def returned(point: Checkpoint, origin: Mapping[str, Any] | None) -> Encoded | None:
+    """Return what a run returned of the values in its last checkpoint: of a graph, the keys of its output.
+
+    Args:
+        point: the checkpoint.
+        origin: what the thread recorded of its workflow.
+    """
+    outputs = (origin or {}).get("outputs")
+    tree = point.value.tree() if point.value is not None and isinstance(outputs, list) else None
+    if not isinstance(tree, dict) or not isinstance(outputs, list):
+        return point.value
+    return Encoded(tree={key: tree[key] for key in tree if key in outputs})
+
+
+def _checkpoint_rows(saved: Saved, run: int, before: int, origin: Mapping[str, Any] | None) -> Iterator[Row]:
     point = saved.checkpoint
     kind = _POINT_KINDS.get(point.kind)
     if kind is not None:
-        value = point.input if kind == "input" else point.value
+        value = point.input if kind == "input" else returned(point, origin)
         yield Row(run=run, at=point.at, kind=kind, name=point.entrypoint, value=value, checkpoint=point.seq)
     if point.next and kind != "input":
-        row = Row(run=run, at=point.at, kind="step", step=point.step + 1, checkpoint=point.seq)
+        row = Row(run=run, at=point.at, kind="step", step=point.step - before, checkpoint=point.seq)
         row.leads = list(point.next)
         yield row
 

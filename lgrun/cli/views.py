@@ -3,16 +3,16 @@
 from collections.abc import Iterator
 from typing import Any
 
-from lgrun.checkpoint.base import BaseCheckpointSaver, Encoded, PendingWrite, Saved
+from lgrun.checkpoint.base import BaseCheckpointSaver, Encoded, PendingWrite
 from lgrun.cli.diagnostics import Problem
 from lgrun.cli.env import Environment
 from lgrun.cli.question import Question
 from lgrun.cli.render.json import document_text, pick, result_text
 from lgrun.cli.render.thread import ThreadView, question_lines, recorded_error
 from lgrun.cli.render.values import readable
-from lgrun.cli.session import command, is_located, next_commands, open_saver, standing_of
+from lgrun.cli.session import command, is_located, next_commands, open_saver, origin_of, standing_of
 from lgrun.cli.status import ExitStatus
-from lgrun.cli.timeline import timeline
+from lgrun.cli.timeline import returned, timeline
 
 LINES_ON_A_TERMINAL = 200
 
@@ -41,14 +41,15 @@ def view_of(env: Environment, saver: BaseCheckpointSaver, thread: str) -> Thread
     if error is not None and error["type"] == "ReplayMismatchError":
         # Unless the code is put back, only this goes on.
         following.append(command(env, "resume", thread, "--on-change", "ignore"))
+    origin = next((s.checkpoint.origin for s in reversed(history) if s.checkpoint.origin), None)
     return ThreadView(
         thread=thread,
         status=status,
-        origin=next((s.checkpoint.origin for s in reversed(history) if s.checkpoint.origin), None),
+        origin=origin,
         entrypoint=saved.checkpoint.entrypoint,
         rows=rows,
         questions=questions,
-        value=saved.checkpoint.value if saved.checkpoint.complete else None,
+        value=returned(saved.checkpoint, origin) if saved.checkpoint.complete else None,
         state=None if saved.checkpoint.complete else saved.checkpoint.value,
         error=error,
         next=following,
@@ -88,9 +89,10 @@ def print_problem(env: Environment, problem: Problem) -> None:
     env.put(document_text(document, pretty=env.stdout_is_tty()))
 
 
-def print_value(env: Environment, saved: Saved | None, thread: str) -> None:
+def print_value(env: Environment, saver: BaseCheckpointSaver, thread: str) -> None:
     """Print what the thread's last run returned."""
-    value = readable(saved.checkpoint.value) if saved is not None else None
+    saved = saver.load(thread)
+    value = readable(returned(saved.checkpoint, origin_of(saver, saved))) if saved is not None else None
     pretty = env.stdout_is_tty()
     if pretty and value is None:
         return
@@ -120,5 +122,5 @@ def print_done(env: Environment, saver: BaseCheckpointSaver, thread: str) -> Exi
     if wants_document(env):
         print_document(env, view_of(env, saver, thread).document())
     else:
-        print_value(env, saver.load(thread), thread)
+        print_value(env, saver, thread)
     return ExitStatus.DONE

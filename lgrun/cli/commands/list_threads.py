@@ -119,23 +119,25 @@ def _entry(saver: Any, found: Found) -> Entry:
     saved = found.standing.saved
     if saved is None:
         return Entry(found.thread, found.status, "", "", "")
+    origin = origin_of(saver, saved)
     questions = tuple(question_of(write) for write in found.standing.questions)
     return Entry(
         found.thread,
         found.status,
-        str(origin_of(saver, saved).get("ref") or saved.checkpoint.entrypoint),
+        str(origin.get("ref") or saved.checkpoint.entrypoint),
         found.updated,
-        _summary(found.status, saved, [question.line() for question in questions]),
+        _summary(found.status, saved, origin, [question.line() for question in questions]),
         tuple(question.document() for question in questions),
     )
 
 
-def _summary(status: str, saved: Any, questions: Sequence[str]) -> str:
+def _summary(status: str, saved: Any, origin: dict[str, Any], questions: Sequence[str]) -> str:
     from lgrun.cli.render.text import dump
     from lgrun.cli.render.values import readable
+    from lgrun.cli.timeline import returned
 
     if status == "done":
-        return dump(readable(saved.checkpoint.value))
+        return dump(readable(returned(saved.checkpoint, origin)))
     if status == "failed":
         error = next(write for write in reversed(saved.writes) if write.kind == "error" and write.path == ())
         return f"{error.type}: {error.message}"
