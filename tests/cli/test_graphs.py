@@ -130,6 +130,10 @@ def test_a_failed_node_is_named_and_continued(lgrun: World) -> None:
     assert failed.stderr.splitlines()[-1] == "  2 finished steps kept, before last.  continue:  lgrun resume t"
     assert "ValueError: broken  in last" in lgrun("show", "t").stdout
     assert lgrun("list").stdout.split("\t")[1:3] == ["failed", "g.py"]
+    trace = lgrun("show", "t", "--traceback").stdout.splitlines()
+    assert len(trace) == 2, trace
+    assert re.fullmatch(r"  .*/g\.py:\d+ in last", trace[1])
+    assert len(lgrun("show", "t", "--traceback", "-v").stdout.splitlines()) > 2
 
     lgrun.write("mended", "")
     done = lgrun("resume", "t")

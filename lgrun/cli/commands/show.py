@@ -102,6 +102,9 @@ def _print_source(env: Environment, saver: "Guarded", view: "ThreadView") -> Non
 
 
 def _print_traceback(env: Environment, view: "ThreadView") -> None:
+    import os
+
+    import lgrun
     from lgrun.cli.timeline import last_error
 
     row = last_error(view.rows)
@@ -109,7 +112,11 @@ def _print_traceback(env: Environment, view: "ThreadView") -> None:
         _nothing(f"{view.thread} has not failed")
         return
     lines = [f"{row.error[0]}: {row.error[1]}" + (f"   in {row.name}" if row.name else "")]
-    lines += [f"  {line}" for line in reversed(row.trace or [])]
+    # Most is machinery where a node of a graph failed; -v shows that too.
+    own = os.path.join(os.path.dirname(lgrun.__file__), "")
+    trace = [str(line) for line in reversed(row.trace or [])]
+    foreign = [line for line in trace if not line.startswith(own)]
+    lines += [f"  {line}" for line in (foreign if foreign and not env.flags.verbose else trace)]
     env.put("".join(line + "\n" for line in lines))
 
 
