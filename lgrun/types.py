@@ -31,9 +31,9 @@ __all__ = [
     "interrupt",
 ]
 
-StreamMode: TypeAlias = Literal["values", "updates", "custom", "tasks", "checkpoints", "debug"]
-"""What a stream yields: the state after each step; each step's result; what the workflow writes itself; starts and ends
-of steps; checkpoints; or the last two with their step and time."""
+StreamMode: TypeAlias = Literal["values", "updates", "custom", "messages", "tasks", "checkpoints", "debug"]
+"""What a stream yields: the state after each step; each step's result; what the workflow writes itself; tokens of chat
+models; starts and ends of steps; checkpoints; or the last two with their step and time."""
 
 Durability: TypeAlias = Literal["sync", "async", "exit"]
 """When results reach the disk: before the workflow goes on, soon after, or when the run stops."""

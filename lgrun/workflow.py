@@ -12,6 +12,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple, Self, TypeAlias, Unpack
 
 from lgrun._engine.caching import space_of
+from lgrun._engine.chat import Chat
 from lgrun._engine.context import current
 from lgrun._engine.events import Event, Namespace, RunEnded
 from lgrun._engine.frame import Frame
@@ -185,7 +186,10 @@ class Workflow:
             EmptyInputError, UnknownInterruptError, ReplayMismatchError, ThreadBusyError, StateError: while iterating.
         """
         request = self._request(config, options, "updates", None)
-        start = partial(self._run, request, is_async=self._is_async, on_change=on_change, by=by, wait=wait)
+        messages = request.messages or None
+        start = partial(
+            self._run, request, is_async=self._is_async, on_change=on_change, by=by, wait=wait, messages=messages
+        )
         if not self._is_async:
             return EventStream(start, input)
         from lgrun._engine.aio import drive_alone
@@ -275,7 +279,10 @@ class Workflow:
         root = () if outer is None else outer.open_ns()
         whole = merged(self.config, config)
         known, stepwise = self._program.channel_names, self._program.stepwise
-        return Request(whole, options, default=default, channels=known, stepwise=stepwise, root=root, now=_now)
+        request = Request(whole, options, default=default, channels=known, stepwise=stepwise, root=root, now=_now)
+        if outer is not None and request.messages:
+            outer.run.chat = Chat(True)
+        return request
 
     def _run(
         self, request: Request, emit: Callable[[Event], None] | None, *, is_async: bool = False, **settings: Any

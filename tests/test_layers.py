@@ -66,6 +66,7 @@ LAYERS = [
     },
     {
         "_engine.journal",
+        "_engine.chat",
         "_engine.frame",
         "_engine.future",
         "_engine.answers",

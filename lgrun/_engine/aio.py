@@ -5,6 +5,7 @@ from collections.abc import AsyncGenerator, Callable, Coroutine, Generator
 from contextvars import Context, ContextVar, copy_context
 from typing import Any, Literal, TypeVar, cast
 
+from lgrun._engine.chat import Inside
 from lgrun._engine.context import current
 from lgrun._engine.events import Event, RunEnded
 from lgrun._engine.flow import task_flow
@@ -110,13 +111,12 @@ class AsyncDriver:
             if not step.function.is_async:
                 return await self._in_thread(step)
             step.frame.enter(self, None)
-            token = current.set(step.frame)
             try:
-                if step.function.timeout is not None:
-                    return Returned(await self._timed(step, step.function.timeout))
-                return Returned(await step.function.call(*step.args, **step.kwargs))
+                with Inside(step.frame):
+                    if step.function.timeout is not None:
+                        return Returned(await self._timed(step, step.function.timeout))
+                    return Returned(await step.function.call(*step.args, **step.kwargs))
             finally:
-                current.reset(token)
                 step.frame.touch()
         except asyncio.CancelledError:
             return Raised(self._cancelled(step.frame))

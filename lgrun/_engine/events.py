@@ -15,6 +15,10 @@ Namespace: TypeAlias = tuple[str, ...]
 Outputs: TypeAlias = str | Sequence[str]
 """Which of a workflow's channels streams show: one, or several as a dict."""
 
+Kind: TypeAlias = Literal["token", "whole", "given"]
+"""Why a message is told of: a piece of one, or one that must be shown; one that is shown unless it was before; one that
+code was given, which is not new when it comes again."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunStarted:
@@ -118,6 +122,22 @@ class CustomData:
     type: ClassVar[str] = "custom"
     data: Any
     within: Namespace = ()
+    ns: Namespace = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MessageStreamed:
+    """A chat model made a token, or code returned a message or pushed one.
+
+    `id` and `name` are those of the task or step; `metadata` is what mode `messages` shows beside the message.
+    """
+
+    type: ClassVar[str] = "token"
+    id: str
+    name: str
+    message: Any
+    metadata: Mapping[str, Any]
+    kind: Kind
     ns: Namespace = ()
 
 
@@ -276,6 +296,7 @@ Event: TypeAlias = (
     | TaskFailed
     | QuestionAsked
     | CustomData
+    | MessageStreamed
     | NodeStarted
     | NodeFinished
     | NodeCached

@@ -88,7 +88,10 @@ def attempts(
     while True:
         if run.stopped is not None:
             return Raised(run.stopped)
+        run.chat.began(frame, args, kwargs)
         outcome = _judge(frame, (yield Execute(frame, function, args, kwargs)))
+        if isinstance(outcome, Returned):
+            run.chat.returned(frame, outcome.value)
         if isinstance(outcome, Returned) or isinstance(outcome.error, (GraphInterrupt, ParentCommand)):
             return outcome
         error = outcome.error

@@ -5,6 +5,7 @@ from collections.abc import Callable, Collection
 from typing import TYPE_CHECKING, Any
 
 from lgrun._engine import ids
+from lgrun._engine.chat import tell
 from lgrun._engine.strands import THREADS, Lineage
 from lgrun.checkpoint.base import Path
 from lgrun.errors import GraphInterrupt
@@ -52,12 +53,14 @@ class Frame:
         "began",
         "call",
         "driver",
+        "listener",
         "name",
         "ns",
         "owner",
         "parent",
         "path",
         "progress",
+        "pushed",
         "run",
         "suspended_at",
     )
@@ -80,6 +83,7 @@ class Frame:
         self.attempt = 1
         self.began: float | None = None
         self.driver: Any = None
+        self.listener: Any = None
         self._inner_ns: tuple[str, ...] | None = None
         self._lock = threading.Lock()
         self.enter(None, None)
@@ -99,6 +103,7 @@ class Frame:
         self._threads: dict[object, int] = {}
         self._births: dict[Lineage, int] = {}
         self._messages = 0
+        self.pushed: list[tuple[str, Any]] = []
 
     @property
     def id(self) -> str:
@@ -137,7 +142,7 @@ class Frame:
             "langgraph_path": self.origin,
             "langgraph_checkpoint_ns": self.place_name,
         }
-        return {**config, "metadata": metadata}
+        return {**config, **self.run.chat.callbacks(self), "metadata": metadata}
 
     @property
     def origin(self) -> tuple[Any, ...]:
@@ -230,6 +235,13 @@ class Frame:
         """Send `data` to whoever streams the run with mode `custom`."""
         self.run.write(self, data)
         self.touch()
+
+    def push(self, message: Any, state_key: str | None) -> None:
+        """Show a message to whoever streams the run with mode `messages`, and write it to a key of a graph's state."""
+        if self.run.heard:
+            tell(self, message, "token")
+        if state_key is not None and self.call is not None:
+            self.pushed.append((state_key, message))
 
     def touch(self) -> None:
         """Show that this frame, and so those around it, makes progress."""

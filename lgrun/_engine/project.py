@@ -7,6 +7,7 @@ from lgrun._engine.events import (
     CheckpointReached,
     CustomData,
     Event,
+    MessageStreamed,
     Namespace,
     NodeCached,
     NodeFailed,
@@ -57,6 +58,7 @@ class Projector:
         self._now = now
         self._root = root
         self._steps: dict[Namespace, int] = {}
+        self._seen: set[Any] = set()
 
     def chunks(self, event: Event) -> list[Any]:
         """Return what an event adds to the stream."""
@@ -124,6 +126,14 @@ class Projector:
     def custom(self, event: Event) -> list[Any]:
         return [event.data] if isinstance(event, CustomData) else []
 
+    def messages(self, event: Event) -> list[Any]:
+        if not isinstance(event, MessageStreamed):
+            return []
+        known = event.message["id"] if isinstance(event.message, dict) else event.message.id
+        shows = event.kind == "token" or (event.kind == "whole" and known not in self._seen)
+        self._seen.add(known)
+        return [(event.message, dict(event.metadata))] if shows else []
+
     def tasks(self, event: Event) -> list[Any]:
         match event:
             case NodeStarted():
@@ -175,6 +185,7 @@ _IN_MODE: dict[str, Callable[[Projector, Event], list[Any]]] = {
     "updates": Projector.updates,
     "values": Projector.values,
     "custom": Projector.custom,
+    "messages": Projector.messages,
     "tasks": Projector.tasks,
     "checkpoints": Projector.checkpoints,
     "debug": Projector.debug,

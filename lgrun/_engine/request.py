@@ -20,7 +20,8 @@ class RunOptions(TypedDict, total=False):
 
     Args:
         stream_mode: what is yielded. `updates`: `{name: result}` of each task and of the workflow; `values`: the
-            thread's value; `custom`: what the workflow writes; `tasks`, `checkpoints`, `debug`: what the engine does.
+            thread's value; `custom`: what the workflow writes; `messages`: pairs (message, metadata), the tokens of
+            chat models and the messages that code returns; `tasks`, `checkpoints`, `debug`: what the engine does.
             Several give (mode, chunk) pairs. `stream` yields `updates` if not told otherwise; `invoke` returns what
             the workflow returns, or the list of chunks of the modes given.
         print_mode: modes whose chunks are printed while the workflow runs.
@@ -102,6 +103,11 @@ class Request:
         """Nobody wants to hear of anything but the end."""
         return self._mode == "values" and not self._printed and self._outputs is None
 
+    @property
+    def messages(self) -> bool:
+        """Somebody wants to hear of chat messages."""
+        return "messages" in [*_several(self._mode), *self._printed]
+
     def settings(self, *, saved: bool, retry: Sequence[RetryPolicy], nests: Callable[[], bool]) -> Settings:
         """Return what the run is told; a `saved` one needs a thread. `nests` is asked only if it matters."""
         modes = [*_several(self._mode), *self._printed]
@@ -117,6 +123,7 @@ class Request:
             nests=checkpoints and nests(),
             control=self._options.get("control"),
             max_concurrency=self.config.get("max_concurrency"),
+            messages=self.messages,
         )
 
     def feed(self, event: Event) -> list[Any]:

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 from lgrun._engine import answers, ids, replay
 from lgrun._engine.annotations import broken_promise
+from lgrun._engine.chat import Chat
 from lgrun._engine.events import CustomData, Event, QuestionAsked, ReplayMismatch, TaskCached
 from lgrun._engine.frame import Frame
 from lgrun._engine.journal import Journal
@@ -74,6 +75,7 @@ class Run:
         self.questions = replay.Questions()
         self.asked: dict[str, QuestionAsked] = {}
         self.nested: dict[tuple[str, ...], str] = {}
+        self.chat = Chat(settings.messages)
         self.held: Mapping[str, Any] = {}
         self.step = 0
         self.memories: dict[str, Any] = {}

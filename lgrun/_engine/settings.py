@@ -54,6 +54,7 @@ class Settings(NamedTuple):
         cache: the workflow's task cache.
         policy: which calls the cache may answer, for tasks that do not say so themselves.
         context: what `runtime.context` is.
+        messages: somebody wants to hear of chat messages; None: if the workflow has loaded langchain-core.
         max_concurrency: how many pieces of user code may run at the same time; None for no limit.
     """
 
@@ -74,3 +75,4 @@ class Settings(NamedTuple):
     cache: BaseCache[Any] | None = None
     policy: CachePolicy | None = None
     context: Any = None
+    messages: bool | None = False

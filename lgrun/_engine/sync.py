@@ -7,7 +7,7 @@ from contextvars import Context, copy_context
 from threading import current_thread, get_ident
 from typing import Any, TypeVar
 
-from lgrun._engine.context import current
+from lgrun._engine.chat import Inside
 from lgrun._engine.flow import Flow, task_flow
 from lgrun._engine.frame import Frame
 from lgrun._engine.future import WORKERS, LimitedWorkers, TaskFuture
@@ -97,13 +97,11 @@ class SyncDriver:
     def execute(self, step: Execute) -> Outcome:
         """Run user code in this thread."""
         step.frame.enter(self._calls, get_ident())
-        token = current.set(step.frame)
         try:
-            return Returned(step.function.call(*step.args, **step.kwargs))
+            with Inside(step.frame):
+                return Returned(step.function.call(*step.args, **step.kwargs))
         except BaseException as error:
             return Raised(error)
-        finally:
-            current.reset(token)
 
     def together(self, step: Together) -> list[Outcome]:
         """Step through several flows at the same time; all come to their ends."""

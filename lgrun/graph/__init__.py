@@ -4,10 +4,10 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from lgrun.constants import END, START
-    from lgrun.graph.message import MessagesState, add_messages
+    from lgrun.graph.message import MessagesState, add_messages, push_message
     from lgrun.graph.state import StateGraph
 
-__all__ = ["END", "START", "MessagesState", "StateGraph", "add_messages"]
+__all__ = ["END", "START", "MessagesState", "StateGraph", "add_messages", "push_message"]
 
 _HOMES = {
     "END": "lgrun.constants",
@@ -15,6 +15,7 @@ _HOMES = {
     "MessagesState": "lgrun.graph.message",
     "StateGraph": "lgrun.graph.state",
     "add_messages": "lgrun.graph.message",
+    "push_message": "lgrun.graph.message",
 }
 
 

@@ -42,6 +42,7 @@ def runner(
         extra = {asks: error, **injected} if asks else injected
         user = None if call is None else lambda: call(given, **extra)
         result = plan().taken_in(given) if user is None else (yield from _returned(plan(), user))
+        result = _with_pushed(plan(), result)
         if branches:
             seen = {**values, **plan().merged(values, [result])}
             for branch in branches:
@@ -72,6 +73,15 @@ def _returned(plan: Plan, call: Callable[[], Any]) -> Calls:
         # From a graph inside: it is for this one.
         returned = Command(update=sent.command.update, goto=sent.command.goto)
     return plan.result(returned)
+
+
+def _with_pushed(plan: Plan, result: NodeResult) -> NodeResult:
+    """Put the messages that a node's code pushed before what it returned."""
+    frame: Any = current.get()
+    pushed = [[key, message] for key, message in frame.pushed if key in plan.keys]
+    if pushed:
+        result["update"] = [*pushed, *result.get("update", ())]
+    return result
 
 
 def _drive(calls: Calls) -> NodeResult:

@@ -9,9 +9,9 @@ import importlib
 from collections.abc import Callable, Iterator
 from typing import Annotated, Any, Literal, NamedTuple, TypedDict
 
-from lgrun._engine.context import current
+from lgrun._engine.context import current, require_frame
 
-__all__ = ["REMOVE_ALL_MESSAGES", "MessagesState", "add_messages"]
+__all__ = ["REMOVE_ALL_MESSAGES", "MessagesState", "add_messages", "push_message"]
 
 REMOVE_ALL_MESSAGES = "__remove_all__"
 """A message of the role `remove` with this id removes all messages before it."""
@@ -45,6 +45,30 @@ def add_messages(left: Any = None, right: Any = None, *, format: Literal["langch
     return merged if format is None else _formatted(merged, format)
 
 
+def push_message(message: Any, *, state_key: str | None = "messages") -> Any:
+    """Show a message at once to whoever streams the run with mode `messages`, before the code returns.
+
+    Args:
+        message: in one of the forms that `add_messages` takes, with an id.
+        state_key: the key of the graph's state that the message is written to when the node returns, before what the
+            node itself writes; None: to none. Keys that the state has not are ignored, and so are all of them in tasks.
+
+    Returns:
+        The message, as an object where langchain-core is installed.
+
+    Raises:
+        ValueError: the message has no id.
+        RuntimeError: called outside a running workflow.
+    """
+    frame: Any = require_frame("get_config")
+    kind = _kind()
+    made = message if kind.whole(message) else kind.coerce(message)
+    if kind.id_of(made) is None:
+        raise ValueError("Message ID is required: give the message an id, so that what follows can replace it")
+    frame.push(made, state_key)
+    return made
+
+
 class MessagesState(TypedDict):
     """A state that is a chat: new messages are added to the old ones."""
 
@@ -59,12 +83,14 @@ class _Kind(NamedTuple):
         id_of: returns a message's id, or None.
         named: returns a message with an id.
         removes: says whether it removes another one.
+        whole: says whether it is a message, or a piece of one, as it is.
     """
 
     coerce: Callable[[Any], Any]
     id_of: Callable[[Any], Any]
     named: Callable[[Any, str], Any]
     removes: Callable[[Any], bool]
+    whole: Callable[[Any], bool]
 
 
 def _merge(left: list[Any], right: list[Any], kind: _Kind) -> list[Any]:
@@ -117,7 +143,7 @@ def _kind() -> _Kind:
     try:
         importlib.import_module("langchain_core")
     except ModuleNotFoundError:
-        return _Kind(_as_dict, _id_of_dict, _named_dict, _dict_removes)
+        return _Kind(_as_dict, _id_of_dict, _named_dict, _dict_removes, lambda given: False)
     core: Any = importlib.import_module("langchain_core.messages")
 
     whole = set()
@@ -137,7 +163,13 @@ def _kind() -> _Kind:
         message.id = name
         return message
 
-    return _Kind(coerce, lambda message: message.id, named, lambda message: isinstance(message, core.RemoveMessage))
+    return _Kind(
+        coerce,
+        lambda message: message.id,
+        named,
+        lambda message: isinstance(message, core.RemoveMessage),
+        lambda given: isinstance(given, core.BaseMessage),
+    )
 
 
 def _formatted(messages: list[Any], format: str) -> Any:
