@@ -172,6 +172,7 @@ class Workflow:
         on_change: OnChange = "library",
         by: str | None = None,
         wait: float | None = 0.0,
+        tokens: bool = False,
         **options: Unpack[RunOptions],
     ) -> EventStream:
         """Run the workflow on another thread and iterate over its events; the last one says how it ended.
@@ -181,12 +182,13 @@ class Workflow:
             on_change: what to do when the code makes another call than the one recorded.
             by: who answers, for the history.
             wait: seconds to wait for a thread that another run holds; None waits for ever.
+            tokens: tell of the tokens of chat models too, if the workflow has loaded langchain-core.
 
         Raises:
             EmptyInputError, UnknownInterruptError, ReplayMismatchError, ThreadBusyError, StateError: while iterating.
         """
         request = self._request(config, options, "updates", None)
-        messages = request.messages or None
+        messages = request.messages or (None if tokens else False)
         start = partial(
             self._run, request, is_async=self._is_async, on_change=on_change, by=by, wait=wait, messages=messages
         )

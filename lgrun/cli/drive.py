@@ -105,7 +105,9 @@ def run(env: Environment, job: Job, payload: Any) -> Outcome:
 
     config = {"configurable": {"thread_id": job.thread}}
     by = f"{env.user()}, {job.verb}"
-    events = job.workflow.events(payload, config, on_change=job.on_change, by=by, wait=job.wait)
+    # Whoever listens to tokens makes models stream: only if somebody sees them.
+    tokens = env.paints() or bool(env.flags.verbose)
+    events = job.workflow.events(payload, config, on_change=job.on_change, by=by, wait=job.wait, tokens=tokens)
     outcome = Outcome(name=job.name)
     failures: list[Any] = []
     with _reporter(env) as reporter, _signals(reporter, events.cancel) as caught:

@@ -171,6 +171,38 @@ def test_rows_fit() -> None:
         assert len(tree.rows(0, height)) <= height
 
 
+def token(id: str, text: Any, kind: str = "token") -> Any:
+    """Return a piece of what a chat model says."""
+    made = event("token", id=id, name="a", message=SimpleNamespace(content=text))
+    made.kind = kind
+    return made
+
+
+def test_what_models_say() -> None:
+    """The last six lines that a model said stand below its running task, and go when the task is over."""
+    tree = told(
+        event("task.start", id="1", name="a"),
+        event("task.start", id="2", name="b"),
+        *[token("1", part) for n in range(8) for part in (f"line {n}", "\n")],
+        token("1", [{"type": "text", "text": "the end"}, {"type": "image"}]),
+        token("1", "not a token", "whole"),
+        token("body", "from the body"),
+    )
+
+    assert [(row.indent, row.state, row.name) for row in tree.rows(0, 20)] == [
+        (0, "running", "a"),
+        *[(1, "text", f"line {n}") for n in range(3, 8)],
+        (1, "text", "the end"),
+        (0, "running", "b"),
+        (0, "text", "from the body"),
+    ]
+    assert [row.name for row in tree.rows(0, 5)] == ["a", "b"]
+
+    tree.tell(event("task.end", id="1", name="a"), 0.0)
+    tree.tell(event("run.end", questions=()), 0.0)
+    assert [row.name for row in tree.rows(0, 20)] == ["a", "b"]
+
+
 @pytest.mark.parametrize("width", range(1, 60, 3))
 def test_rows_fit_the_width(width: int) -> None:
     """A line is never wider than the screen, wide letters included; the time stays as long as there is room."""

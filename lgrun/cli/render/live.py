@@ -38,6 +38,7 @@ _STYLES = {
     "saved": "cyan",
     "cached": "cyan",
     "folded": "dim",
+    "text": "dim",
 }
 
 

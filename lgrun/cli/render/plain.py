@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from lgrun.cli.diagnostics import headline
-from lgrun.cli.render.text import brief, duration, one_line, shorten
+from lgrun.cli.render.text import brief, duration, one_line, shorten, token_text
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -24,6 +24,8 @@ class Reporter:
         # Failures that are told with how the run ends, unless it goes on after them.
         self._held: list[Any] = []
         self._nodes: set[str] = set()
+        # What chat models have said on lines that have no end yet, by task.
+        self._said: dict[str, tuple[str, str]] = {}
 
     def __enter__(self) -> "Reporter":
         return self
@@ -38,6 +40,8 @@ class Reporter:
         if not self._is_shown(event):
             return
         self._keep_time(event)
+        if event.type in ("task.end", "task.error", "task.retry", "run.end"):
+            self._end_lines(event)
         draw = getattr(self, "_" + event.type.replace(".", "_"), None)
         if draw is not None:
             self._release(None)
@@ -106,6 +110,25 @@ class Reporter:
     def _task_retry(self, event: Any) -> None:
         self.env.note(f"✗ {one_line(event.name)} {_error(event.error)} (attempt {event.attempt})")
         self.env.note(f"↻ {one_line(event.name)} again in {duration(event.delay)}")
+
+    def _token(self, event: Any) -> None:
+        if event.kind != "token" or not self.env.flags.verbose:
+            return
+        _, begun = self._said.pop(event.id, ("", ""))
+        *whole, rest = (begun + token_text(event.message)).split("\n")
+        for line in whole:
+            self._say(event.name, line)
+        self._said[event.id] = (event.name, rest)
+
+    def _end_lines(self, event: Any) -> None:
+        """Draw what chat models have said without ending the line: in the task that is over, or in the whole run."""
+        for task in list(self._said) if event.type == "run.end" else [event.id]:
+            name, rest = self._said.pop(task, ("", ""))
+            if rest:
+                self._say(name, rest)
+
+    def _say(self, name: str, line: str) -> None:
+        self.env.note(f"│ {one_line(name)}: {one_line(line)}")
 
     def _custom(self, event: Any) -> None:
         self.env.note(custom_line(event))

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from lgrun.cli.diagnostics import headline
-from lgrun.cli.render.text import duration, one_line, shorten
+from lgrun.cli.render.text import duration, one_line, shorten, token_text
 
 SYMBOLS = {
     "running": "●",
@@ -18,9 +18,14 @@ SYMBOLS = {
     "saved": "⟲",
     "cached": "⟲",
     "folded": "…",
+    "text": "│",
 }
 _FINISHED = ("done", "saved", "cached")
 _ACTIVE = ("running", "retry")
+_TEXT_LINES = 6
+"""How many lines of what a chat model says are shown below the task that calls it."""
+_TEXT_KEPT = 4000
+"""How many characters of it are kept: enough for that many lines of the widest terminal."""
 
 
 @dataclass(slots=True, eq=False)
@@ -35,6 +40,7 @@ class Node:
     ms: float | None = None
     attempt: int = 1
     error: BaseException | None = None
+    text: str = ""
     children: "list[Node]" = field(default_factory=list)
 
 
@@ -60,7 +66,7 @@ class Tree:
         kind = event.type
         if kind in ("task.start", "task.saved", "node.start", "node.saved"):
             node = self._node(event)
-            node.state, node.since, node.error = "running", now, None
+            node.state, node.since, node.error, node.text = "running", now, None, ""
             if kind.endswith(".saved"):
                 node.state = "saved" if getattr(event, "replayed", True) else "cached"
             else:
@@ -74,7 +80,9 @@ class Tree:
             self._node(event).state = "waiting"
         elif kind == "task.retry":
             node = self._node(event)
-            node.state, node.due, node.error = "retry", now + event.delay, event.error
+            node.state, node.due, node.error, node.text = "retry", now + event.delay, event.error, ""
+        elif kind == "token":
+            self._say(event)
         elif kind == "question":
             self._ask(event.name)
         elif kind == "run.end" and event.ns == ():
@@ -87,9 +95,13 @@ class Tree:
     def rows(self, now: float, height: int) -> list[Row]:
         """Return the lines of the view, at most `height` of them."""
         every = list(_draw(self._root.children, now, 0, fold=False))
+        whole = [*every, *_said(self._root, 0)]
+        if len(whole) <= height:
+            return whole
+        every = [row for row in every if row.state != "text"]
         if len(every) <= height:
             return every
-        folded = list(_draw(self._root.children, now, 0, fold=True))
+        folded = [row for row in _draw(self._root.children, now, 0, fold=True) if row.state != "text"]
         if len(folded) <= height:
             return folded
         return _most_important(every, height)
@@ -109,12 +121,18 @@ class Tree:
         names = [name.rpartition(":")[2] for name in event.ns]
         return next((self._nodes[name] for name in reversed(names) if name in self._nodes), self._root)
 
+    def _say(self, event: Any) -> None:
+        if event.kind == "token":
+            node = self._nodes.get(event.id) or self._parent(event)
+            node.text = (node.text + token_text(event.message))[-_TEXT_KEPT:]
+
     def _ask(self, name: str) -> None:
         asking = [node for node in self._nodes.values() if node.name == name and node.state == "running"]
         if asking:
             asking[-1].state = "waiting"
 
     def _end(self, event: Any) -> None:
+        self._root.text = ""
         asking = {question.name for question in event.questions}
         for node in self._nodes.values():
             if node.state in _ACTIVE:
@@ -135,7 +153,15 @@ def _draw(nodes: Sequence[Node], now: float, indent: int, *, fold: bool) -> Iter
                 yield Row(indent, "folded", one_line(node.name), f"{alike[key]} {node.state}")
             continue
         yield _row(node, now, indent)
+        if node.state == "running":
+            yield from _said(node, indent + 1)
         yield from _draw(node.children, now, indent + 1, fold=fold)
+
+
+def _said(node: Node, indent: int) -> Iterator[Row]:
+    """Draw the last lines of what a chat model says to a task."""
+    for line in node.text.splitlines()[-_TEXT_LINES:]:
+        yield Row(indent, "text", one_line(line))
 
 
 def _quiet(node: Node) -> bool:
