@@ -35,7 +35,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Config", "EventStream", "RunOptions", "Workflow"]
 
-
 Listener: TypeAlias = Callable[[Event], None]
 
 
@@ -64,8 +63,8 @@ class Workflow:
     Attributes:
         name: the function's name.
         checkpointer: where its threads are saved, or None.
-        store: its long-term memory, or None.
-        cache: its task cache, or None.
+        store, cache: its long-term memory and its task cache, or None.
+        context_schema: what its context is an instance of, or None.
         config: laid under the configuration of every call; see `with_config`.
         doc: the function's docstring, or None.
         input_annotation: annotation of the input parameter, `inspect.Parameter.empty` without one.
@@ -98,6 +97,7 @@ class Workflow:
         self._is_async = is_async
         self.store = extras.store
         self.cache = extras.cache
+        self.context_schema = extras.context_schema
         self._extras = extras
         self._called = Function(name=self.name, call=source, is_async=is_async, keeps=self._keeps)
 
@@ -171,6 +171,7 @@ class Workflow:
         *,
         on_change: OnChange = "library",
         by: str | None = None,
+        given: str | None = None,
         wait: float | None = 0.0,
         tokens: bool = False,
         **options: Unpack[RunOptions],
@@ -180,7 +181,7 @@ class Workflow:
         Args:
             input, config, options: as for `invoke`.
             on_change: what to do when the code makes another call than the one recorded.
-            by: who answers, for the history.
+            by, given: who answers, and the names of what the run is given beside its input, for the record.
             wait: seconds to wait for a thread that another run holds; None waits for ever.
             tokens: tell of the tokens of chat models too, if the workflow has loaded langchain-core.
 
@@ -189,9 +190,8 @@ class Workflow:
         """
         request = self._request(config, options, "updates", None)
         messages = request.messages or (None if tokens else False)
-        start = partial(
-            self._run, request, is_async=self._is_async, on_change=on_change, by=by, wait=wait, messages=messages
-        )
+        told: dict[str, Any] = {"on_change": on_change, "by": by, "given": given, "wait": wait, "messages": messages}
+        start = partial(self._run, request, is_async=self._is_async, **told)
         if not self._is_async:
             return EventStream(start, input)
         from lgrun._engine.aio import drive_alone
@@ -303,7 +303,7 @@ class Workflow:
 
     def _context(self, given: Any) -> Any:
         """Return the context as an instance of its schema, if that is a class made from keywords."""
-        schema = self._extras.context_schema
+        schema = self.context_schema
         if not isinstance(given, dict) or schema is None:
             return given
         makes = dataclasses.is_dataclass(schema) or hasattr(schema, "model_fields")

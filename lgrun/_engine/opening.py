@@ -227,7 +227,7 @@ def _encoded(run: Run, answers: Mapping[str, Any]) -> dict[str, Encoded]:
 def _take_up(run: Run, answers: Mapping[str, Encoded], known: Sequence[PendingWrite]) -> Life[None]:
     """Journal that another run has begun, with the answers that it was given."""
     now, by = run.world.now(), run.settings.by
-    writes = [*known, PendingWrite("run", now, by=by, pid=run.world.pid)]
+    writes = [*known, PendingWrite("run", now, by=by, args=run.settings.given, pid=run.world.pid)]
     for question, encoded in answers.items():
         writes.append(PendingWrite("answer", now, value=encoded, id=question, by=by))
         run.questions.answer(question, encoded)

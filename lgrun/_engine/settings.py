@@ -44,6 +44,7 @@ class Settings(NamedTuple):
         durability: when results reach the disk.
         on_change: what to do when the code changed.
         by: who answers, for the history.
+        given: what was given beside the input, names only, to be recorded where a run is taken up.
         wait: seconds to wait for a thread that another run holds; None waits for ever.
         retry: policies of the workflow, which its tasks inherit.
         pause_before, pause_after: names of steps before or after which to stop; without any, the program's own.
@@ -63,6 +64,7 @@ class Settings(NamedTuple):
     durability: Durability = "sync"
     on_change: OnChange = "library"
     by: str | None = None
+    given: str | None = None
     wait: float | None = 0.0
     retry: Sequence[RetryPolicy] = ()
     pause_before: Names = ()

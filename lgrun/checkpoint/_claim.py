@@ -213,7 +213,7 @@ class FileClaim(Claim):
         self._files.put(checkpoint)
 
     def _with_origin(self, checkpoint: Checkpoint) -> Checkpoint:
-        if checkpoint.kind == "input" and checkpoint.origin is None and self._origin is not None:
+        if not checkpoint.complete and checkpoint.origin is None and self._origin is not None:
             return replace(checkpoint, origin=self._origin)
         return checkpoint
 

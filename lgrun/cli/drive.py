@@ -4,7 +4,7 @@ import _thread
 import os
 import signal
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -31,6 +31,9 @@ class Job:
         wait: seconds to wait for whoever holds the thread.
         verb: `invoke` or `resume`, for the history.
         title: what the workflow is called where it has no name of its own.
+        config: `configurable` values beside the thread.
+        context: what the run's code gets as `runtime.context`.
+        given: the names of both, for the record.
     """
 
     workflow: Any
@@ -38,7 +41,10 @@ class Job:
     on_change: str
     wait: float | None
     verb: str
-    title: str = ""
+    title: str
+    config: Mapping[str, Any]
+    context: Any
+    given: str | None
 
     @property
     def name(self) -> str:
@@ -103,11 +109,12 @@ def run(env: Environment, job: Job, payload: Any) -> Outcome:
     """
     from lgrun.errors import ReplayMismatchError, StateError
 
-    config = {"configurable": {"thread_id": job.thread}}
+    config = {"configurable": {**job.config, "thread_id": job.thread}}
     by = f"{env.user()}, {job.verb}"
     # Whoever listens to tokens makes models stream: only if somebody sees them.
     tokens = env.paints() or bool(env.flags.verbose)
-    events = job.workflow.events(payload, config, on_change=job.on_change, by=by, wait=job.wait, tokens=tokens)
+    options = {"on_change": job.on_change, "by": by, "given": job.given, "wait": job.wait, "context": job.context}
+    events = job.workflow.events(payload, config, tokens=tokens, **options)
     outcome = Outcome(name=job.name)
     failures: list[Any] = []
     with _reporter(env) as reporter, _signals(reporter, events.cancel) as caught:

@@ -51,6 +51,7 @@ class Environment:
         stderr: descriptor of the talk.
         flags: the shared options; set once the arguments are parsed.
         thread: the thread this command turned out to be about, for machine output of an error.
+        needs: options that a resume of that thread has to be given again, as text for a shell.
         dies_of_pipe: a reader who has gone ends the command (it looks) or not (it runs a workflow).
         asked: seconds that a person has been asked for answers.
     """
@@ -62,6 +63,7 @@ class Environment:
     stderr: int = 2
     flags: Flags = field(default_factory=Flags)
     thread: str | None = None
+    needs: str = ""
     dies_of_pipe: bool = True
     asked: float = 0.0
 

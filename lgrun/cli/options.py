@@ -18,6 +18,14 @@ OnChange = Annotated[
     Literal["warn", "fail", "ignore"],
     typer.Option("--on-change", help="When the code no longer does what is recorded."),
 ]
+Config = Annotated[
+    list[str] | None,
+    typer.Option("--config", metavar="ITEM", help="A `configurable` value. Its name is recorded, its value is not."),
+]
+Context = Annotated[
+    list[str] | None,
+    typer.Option("--context", metavar="ITEM", help="A value of the run's context, recorded no more than --config."),
+]
 LookThread = Annotated[
     str,
     typer.Argument(metavar="THREAD", show_default=False, help="A thread's id or the start of it, @last or @waiting."),

@@ -8,7 +8,7 @@ from lgrun.cli.drive import Outcome
 from lgrun.cli.env import Environment, die_of
 from lgrun.cli.render.history import counted
 from lgrun.cli.render.text import duration, one_line
-from lgrun.cli.session import command
+from lgrun.cli.session import command, resume_command
 from lgrun.cli.status import OF_THREAD, ExitStatus
 from lgrun.cli.views import print_document, print_value, view_of, waiting_lines, wants_document
 
@@ -136,11 +136,11 @@ def _kept(env: Environment, saver: BaseCheckpointSaver, thread: str, *, failed: 
         steps = _steps_made(saver, saved)
         before = f"before {counted(saved.checkpoint.next)}.  " if saved.checkpoint.next else ""
         kept = f"{steps} finished step{'' if steps == 1 else 's'} kept, " if steps else ""
-        yield f"  {kept}{before}continue:  {command(env, 'resume', thread)}"
+        yield f"  {kept}{before}continue:  {resume_command(env, thread)}"
         return
     done = {write.path for write in saved.writes if write.kind == "result" and len(write.path) == 1}
     count = f"{len(done)} finished task{'' if len(done) == 1 else 's'} {'is' if len(done) == 1 else 'are'} kept.  "
-    yield from _advice(env, f"{count if done else ''}continue:", command(env, "resume", thread))
+    yield from _advice(env, f"{count if done else ''}continue:", resume_command(env, thread))
     ref = (saved.checkpoint.origin or {}).get("ref")
     if failed and not done and ref:
         # With nothing done yet, the input itself may be what is wrong; continuing keeps it.

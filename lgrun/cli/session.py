@@ -4,7 +4,7 @@ import os
 import re
 import shlex
 import stat
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -57,17 +57,20 @@ def state_path(env: Environment) -> Path:
     return state_directory(env.environ, str(env.cwd))
 
 
-def open_saver(env: Environment, loaded: "Loaded | None" = None, *, trust: bool = False) -> Guarded:
+def open_saver(
+    env: Environment, loaded: "Loaded | None" = None, names: Mapping[str, Any] = {}, *, trust: bool = False
+) -> Guarded:
     """Return the saver, which will record where `loaded` is. Creates nothing.
 
     Args:
         env: the world.
         loaded: the workflow.
+        names: of what the run is given beside its input, to be recorded too.
         trust: use a state directory that others can write to.
     """
     if loaded is None:
         return Guarded(state_path(env), trust_state=trust)
-    return Guarded(state_path(env), origin=loaded.origin(), source=loaded.source)
+    return Guarded(state_path(env), origin={**loaded.origin(), **names}, source=loaded.source)
 
 
 def is_private(directory: Path) -> bool:
@@ -330,6 +333,11 @@ def command(env: Environment, *words: str) -> str:
     return shlex.join(["lgrun", *words, *options])
 
 
+def resume_command(env: Environment, thread: str, *words: str) -> str:
+    """Return the command that goes on with a thread, with all that it has to be given again."""
+    return command(env, "resume", thread, *words) + env.needs
+
+
 def answer_words(questions: Iterable[int]) -> list[str]:
     """Return the arguments of `resume` that answer the open questions."""
     numbers = list(questions)
@@ -350,11 +358,11 @@ def next_commands(
     """
     where = [] if located else ["-w", "WORKFLOW"]
     numbers = list(questions)
-    answers = [command(env, "resume", thread, *where, *answer_words(numbers))] if numbers else []
+    answers = [resume_command(env, thread, *where, *answer_words(numbers))] if numbers else []
     if status == "waiting":
         return answers
     if status in ("failed", "stopped", "crashed"):
-        return [command(env, "resume", thread, *where), *answers]
+        return [resume_command(env, thread, *where), *answers]
     return []
 
 

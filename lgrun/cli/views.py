@@ -11,6 +11,7 @@ from lgrun.cli.render.json import document_text, pick, result_text
 from lgrun.cli.render.thread import ThreadView, question_lines, recorded_error
 from lgrun.cli.render.values import readable
 from lgrun.cli.session import command, is_located, next_commands, open_saver, origin_of, standing_of
+from lgrun.cli.settings import needed_text, recorded
 from lgrun.cli.status import ExitStatus
 from lgrun.cli.timeline import returned, timeline
 
@@ -36,6 +37,7 @@ def view_of(env: Environment, saver: BaseCheckpointSaver, thread: str) -> Thread
     history = list(saver.history(thread))[::-1]
     rows = timeline(history)
     questions = [question_of(write) for write in standing.questions]
+    env.needs = env.needs or needed_text(recorded(saved))
     error = recorded_error(rows) if status == "failed" else None
     following = next_commands(env, thread, status, [question.q for question in questions], located=is_located(saved))
     if error is not None and error["type"] == "ReplayMismatchError":
