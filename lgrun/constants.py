@@ -18,4 +18,4 @@ INTERRUPT = "__interrupt__"
 PREVIOUS = "__previous__"
 """Name of the value that the next run of a functional workflow gets."""
 
-__all__ = ["END", "START", "TAG_HIDDEN", "TAG_NOSTREAM"]
+__all__ = ["END", "INTERRUPT", "PREVIOUS", "START", "TAG_HIDDEN", "TAG_NOSTREAM"]

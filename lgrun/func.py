@@ -4,7 +4,7 @@ import functools
 import inspect
 from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import Future
-from typing import Any, Generic, ParamSpec, TypeAlias, TypeVar, cast, overload
+from typing import TYPE_CHECKING, Any, Generic, ParamSpec, Protocol, TypeAlias, TypeVar, cast, overload
 
 from lgrun._engine.caching import space_of
 from lgrun._engine.context import require_frame
@@ -18,16 +18,26 @@ from lgrun.store.base import BaseStore
 from lgrun.types import CachePolicy, RetryPolicy
 from lgrun.workflow import Extras, Workflow
 
-__all__ = ["entrypoint", "task"]
+if TYPE_CHECKING:
+    from collections.abc import Generator
 
-P = ParamSpec("P")
-R = TypeVar("R")
-S = TypeVar("S")
+__all__ = ["TaskDecorator", "TaskFunction", "entrypoint", "task"]
+
+_P = ParamSpec("_P")
+_R = TypeVar("_R")
 
 _POSITIONS = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
 
 
-class TaskFunction(Generic[P, R]):
+if TYPE_CHECKING:
+
+    class TaskCall(Future[_R]):
+        """What a call of a task returns: in sync code a future, in async code one to await. Either gives its result."""
+
+        def __await__(self) -> Generator[Any, None, _R]: ...
+
+
+class TaskFunction(Generic[_P, _R]):
     """A task. Calling it inside a workflow starts it and returns its future.
 
     In sync code the future is a `concurrent.futures.Future`; in async code it is an `asyncio.Future` to await.
@@ -38,14 +48,14 @@ class TaskFunction(Generic[P, R]):
         functools.update_wrapper(self, function.call)
         self.__name__ = function.name
 
-    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> "Future[R]":
+    def __call__(self, *args: _P.args, **kwargs: _P.kwargs) -> "TaskCall[_R]":
         """Start the task.
 
         Raises:
             RuntimeError: called outside a running workflow.
         """
         frame: Any = require_frame("get_config")
-        return cast("Future[R]", frame.driver.call(frame, self._function, args, kwargs))
+        return cast("TaskCall[_R]", frame.driver.call(frame, self._function, args, kwargs))
 
     def clear_cache(self, cache: BaseCache[Any]) -> None:
         """Forget all results of the task that a cache keeps."""
@@ -59,10 +69,19 @@ class TaskFunction(Generic[P, R]):
         return f"<task {self.__name__!r}>"
 
 
+class TaskDecorator(Protocol):
+    """What `task` with options returns: it makes a task of a function."""
+
+    @overload
+    def __call__(self, func: Callable[_P, Awaitable[_R]], /) -> TaskFunction[_P, _R]: ...
+    @overload
+    def __call__(self, func: Callable[_P, _R], /) -> TaskFunction[_P, _R]: ...
+
+
 @overload
-def task(func: Callable[P, Awaitable[R]], /) -> TaskFunction[P, R]: ...
+def task(func: Callable[_P, Awaitable[_R]], /) -> TaskFunction[_P, _R]: ...
 @overload
-def task(func: Callable[P, R], /) -> TaskFunction[P, R]: ...
+def task(func: Callable[_P, _R], /) -> TaskFunction[_P, _R]: ...
 @overload
 def task(
     *,
@@ -70,7 +89,7 @@ def task(
     retry_policy: RetryPolicy | Sequence[RetryPolicy] | None = None,
     cache_policy: CachePolicy | None = None,
     timeout: Timeout = None,
-) -> Callable[[Callable[P, Any]], TaskFunction[P, Any]]: ...
+) -> TaskDecorator: ...
 def task(
     func: Callable[..., Any] | None = None,
     *,

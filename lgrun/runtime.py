@@ -11,7 +11,13 @@ if TYPE_CHECKING:
 
 __all__ = ["ExecutionInfo", "RunControl", "Runtime", "get_runtime"]
 
-ContextT = TypeVar("ContextT")
+if TYPE_CHECKING:
+    from typing_extensions import TypeVar as TypeVarWithDefault
+
+    # With a default, `Runtime` needs no type argument even where type checkers are strict.
+    ContextT = TypeVarWithDefault("ContextT", default=Any)
+else:
+    ContextT = TypeVar("ContextT")
 
 
 class RunControl:

@@ -57,7 +57,13 @@ class Interrupt:
     response_schema: dict[str, Any] | None = None
 
 
-N = TypeVar("N", bound=str)
+if TYPE_CHECKING:
+    from typing_extensions import TypeVar as TypeVarWithDefault
+
+    # With a default, `Command` needs no type argument even where type checkers are strict.
+    N = TypeVarWithDefault("N", bound=str, default=str)
+else:
+    N = TypeVar("N", bound=str)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,11 +6,17 @@ nobody changes a cached value by changing what was put or got.
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from typing import Any, Generic, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar
 
 __all__ = ["BaseCache", "FullKey", "Namespace", "ValueT", "checked_key"]
 
-ValueT = TypeVar("ValueT")
+if TYPE_CHECKING:
+    from typing_extensions import TypeVar as TypeVarWithDefault
+
+    # With a default, a cache needs no type argument even where type checkers are strict.
+    ValueT = TypeVarWithDefault("ValueT", default=Any)
+else:
+    ValueT = TypeVar("ValueT")
 
 Namespace: TypeAlias = tuple[str, ...]
 """What entries are cleared together: one for each task, say."""

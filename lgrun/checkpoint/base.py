@@ -14,12 +14,15 @@ import orjson
 __all__ = [
     "BaseCheckpointSaver",
     "Checkpoint",
+    "CheckpointKind",
     "Claim",
     "Encoded",
     "Path",
     "PendingWrite",
     "Saved",
     "ThreadStatus",
+    "WriteKind",
+    "open_questions",
     "thread_status",
 ]
 
@@ -128,7 +131,7 @@ class PendingWrite(NamedTuple):
 
     | kind | fields besides `at` |
     |---|---|
-    | run | by, pid: another run took the checkpoint up |
+    | run | by, pid, args (names of what it was given beside answers): another run took the checkpoint up |
     | start | path, name, digest, args, attempt, pid: a call began; ns, if it is a nested workflow |
     | result | path, name, digest, args, ms, attempt, cached, value: it returned |
     | error | path, name, type, message, trace, ms, attempt, value (its repr): it raised; path () ends the run |

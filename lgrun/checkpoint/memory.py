@@ -9,7 +9,7 @@ from lgrun.checkpoint.base import BaseCheckpointSaver, Checkpoint, Claim, Pendin
 from lgrun.checkpoint.document import check_new, is_meant, number_in
 from lgrun.errors import StateError, ThreadBusyError
 
-__all__ = ["InMemorySaver", "MemorySaver"]
+__all__ = ["InMemorySaver", "MemoryClaim", "MemorySaver"]
 
 
 class _Thread:
