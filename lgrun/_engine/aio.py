@@ -185,8 +185,13 @@ class AsyncDriver:
             self._list(call, path)
         left: set[asyncio.Task[Any]] = set(calls)
         while left:
-            done, left = await asyncio.wait(left, return_when=asyncio.FIRST_COMPLETED)
-            if any(_failed(call) for call in done):
+            try:
+                done, left = await asyncio.wait(left, return_when=asyncio.FIRST_COMPLETED)
+                stop = any(_failed(call) for call in done)
+            except asyncio.CancelledError:
+                # The calls end as cancelled, and the run with them, in good order.
+                stop = True
+            if stop:
                 for call in left:
                     call.cancel()
         return [Raised(RunCancelled("cancelled")) if call.cancelled() else call.result() for call in calls]

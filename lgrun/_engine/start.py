@@ -62,7 +62,7 @@ def decide_start(head: Saved | None, at: Saved | None, input: Any, steered: bool
     command = input if steered and isinstance(input, Command) and (input.update is not None or input.goto) else None
     if at.checkpoint.seq != head.checkpoint.seq:
         return _go_back(at, resume)
-    if at.checkpoint.complete and command is None:
+    if at.checkpoint.complete and command is None and not any(write.kind == "command" for write in at.writes):
         if _is_id_map(resume):
             raise UnknownInterruptError(_unknown(next(iter(resume)), []))
         return Finished(at)

@@ -194,8 +194,6 @@ def thread_status(saved: Saved, *, held: bool) -> ThreadStatus:
     """
     if held:
         return "running"
-    if saved.checkpoint.complete:
-        return "done"
     last: ThreadStatus | None = None
     for write in saved.writes:
         if write.kind == "run":
@@ -204,7 +202,9 @@ def thread_status(saved: Saved, *, held: bool) -> ThreadStatus:
             last = "failed"
         elif write.kind == "cancelled":
             last = "stopped"
-    return last or ("waiting" if open_questions(saved.writes) else "crashed")
+    # A Command may have led a finished graph on.
+    over: ThreadStatus = "done" if saved.checkpoint.complete else "crashed"
+    return last or ("waiting" if open_questions(saved.writes) else over)
 
 
 class Claim(ABC):

@@ -1,0 +1,314 @@
+"""What the engine does with graphs, on both savers, run with the sync and with the async methods."""
+
+import asyncio
+import operator
+import threading
+from collections.abc import Callable
+from typing import Annotated, Any, TypedDict
+
+import pytest
+
+from lgrun.checkpoint.base import BaseCheckpointSaver, thread_status
+from lgrun.errors import GraphRecursionError, InvalidUpdateError, ThreadBusyError
+from lgrun.func import task
+from lgrun.graph import END, START, StateGraph
+from lgrun.types import Command, Send, interrupt
+from tests.engine.conftest import THREAD, Style
+
+
+class Log(TypedDict):
+    """A list that grows, and a number that is replaced."""
+
+    log: Annotated[list[Any], operator.add]
+    n: int
+
+
+Node = Callable[[Any], Any]
+
+
+class Ran(list[str]):
+    """Notes which nodes ran, and makes nodes that do."""
+
+    def node(self, name: str, work: Callable[[], Any] = str) -> Node:
+        def node(state: Log) -> dict[str, Any]:
+            self.append(name)
+            return {"log": [work() or name]}
+
+        node.__name__ = name
+        return node
+
+    def line(self, *nodes: Node | str, **options: Any) -> Any:
+        """Return a graph of nodes one after another."""
+        made = [self.node(node) if isinstance(node, str) else node for node in nodes]
+        return StateGraph(Log).add_sequence(made).add_edge(START, made[0].__name__).compile(**options)
+
+    def fan(self, *nodes: Node | str, **options: Any) -> Any:
+        """Return a graph of nodes side by side."""
+        builder = StateGraph(Log)
+        for node in nodes:
+            made = self.node(node) if isinstance(node, str) else node
+            builder.add_node(made).add_edge(START, made.__name__)
+        return builder.compile(**options)
+
+
+@pytest.fixture
+def ran() -> Ran:
+    """Nodes that ran."""
+    return Ran()
+
+
+def once(error: Exception) -> Callable[[], Any]:
+    """Return work that fails the first time."""
+    left = [error]
+
+    def work() -> None:
+        if left:
+            raise left.pop()
+
+    return work
+
+
+@pytest.mark.parametrize("durability", ["sync", "async", "exit"])
+def test_a_failed_run_goes_on_where_it_was(saver: BaseCheckpointSaver, style: Style, ran: Ran, durability: str) -> None:
+    """With any durability, finished steps and finished nodes of the failed step do not run again."""
+    flow = ran.line("a", ran.node("b", once(ConnectionError())), "c", checkpointer=saver)
+    with pytest.raises(ConnectionError):
+        style.invoke(flow, {"n": 1}, durability=durability)
+    assert flow.get_state(THREAD).next == ("b",)
+
+    assert style.invoke(flow, None, durability=durability) == {"log": ["a", "b", "c"], "n": 1}
+    assert ran == ["a", "b", "b", "c"]
+
+
+@pytest.mark.parametrize(("durability", "count"), [("sync", 4), ("async", 4), ("exit", 1)])
+def test_a_checkpoint_after_each_step(saver: BaseCheckpointSaver, ran: Ran, durability: str, count: int) -> None:
+    """With durability `exit`, of the last one only."""
+    flow = ran.line("a", "b", checkpointer=saver)
+
+    flow.invoke({"n": 1}, THREAD, durability=durability)
+
+    history = list(flow.get_state_history(THREAD))
+    assert len(history) == count
+    assert history[0].values == {"log": ["a", "b"], "n": 1}
+    assert [entry.next for entry in history] == [(), ("b",), ("a",), (START,)][:count]
+
+
+def test_nodes_side_by_side(saver: BaseCheckpointSaver, style: Style, ran: Ran) -> None:
+    """They run at the same time, and are applied in the order of their names."""
+    meeting = threading.Barrier(3, timeout=20)
+
+    def meet() -> None:
+        meeting.wait()
+
+    flow = ran.fan(*(ran.node(name, meet) for name in "cab"), checkpointer=saver)
+
+    assert style.invoke(flow, {"n": 1})["log"] == ["a", "b", "c"]
+
+
+def test_one_plain_key_takes_one_write(saver: BaseCheckpointSaver, style: Style, ran: Ran) -> None:
+    """The step fails as a whole: nothing of it is saved as state, and its nodes do not run again."""
+
+    def both(name: str) -> Node:
+        def node(state: Log) -> dict[str, Any]:
+            ran.append(name)
+            return {"n": 2}
+
+        node.__name__ = name
+        return node
+
+    flow = ran.fan(both("a"), both("b"), checkpointer=saver)
+    for _ in range(2):
+        with pytest.raises(InvalidUpdateError, match="'n'"):
+            style.invoke(flow, None if ran else {"n": 1})
+
+    assert flow.get_state(THREAD).values == {"log": [], "n": 1}
+    assert sorted(ran) == ["a", "b"]
+
+
+def test_what_was_sent(saver: BaseCheckpointSaver, style: Style) -> None:
+    """Each Send is a call of its own, with an input of its own."""
+
+    def spread(state: Log) -> Command[Any]:
+        return Command(goto=[Send("work", n) for n in range(3)])
+
+    def work(n: int) -> dict[str, Any]:
+        return {"log": [n * n]}
+
+    builder = StateGraph(Log).add_node(spread).add_node(work).add_edge(START, "spread").add_edge("work", END)
+
+    assert style.invoke(builder.compile(checkpointer=saver), {"n": 1})["log"] == [0, 1, 4]
+
+
+def test_breakpoints(saver: BaseCheckpointSaver, style: Style, ran: Ran) -> None:
+    """A run stops once before and once after a step; None goes on."""
+    flow = ran.line("a", "b", "c", checkpointer=saver, interrupt_before=["b"], interrupt_after=["b"])
+    seen = []
+    style.invoke(flow, {"n": 1})
+    for _ in range(3):
+        seen.append(("".join(ran), flow.get_state(THREAD).next))
+        style.invoke(flow, None)
+
+    assert seen == [("a", ("b",)), ("ab", ("c",)), ("abc", ())]
+
+
+def test_a_question_in_one_of_several_nodes(saver: BaseCheckpointSaver, style: Style, ran: Ran) -> None:
+    """The others are finished once; the answer arrives with the state they left to the next step."""
+    asking = ran.node("ask", lambda: interrupt("?"))
+    flow = ran.fan("a", asking, "z", checkpointer=saver)
+
+    result = style.invoke(flow, {"n": 1})
+    assert [question.value for question in result["__interrupt__"]] == ["?"]
+    assert flow.get_state(THREAD).next == ("ask",)
+
+    assert style.invoke(flow, Command(resume="yes"))["log"] == ["a", "yes", "z"]
+    assert sorted(ran) == ["a", "ask", "ask", "z"]
+
+
+def test_a_command_from_outside(saver: BaseCheckpointSaver, style: Style, ran: Ran) -> None:
+    """It writes to a finished thread and leads to a node, and survives the process: it is in the journal."""
+    builder = StateGraph(Log).add_node(ran.node("a")).add_node(ran.node("b", once(ConnectionError())))
+    flow = builder.add_edge(START, "a").compile(checkpointer=saver)
+    style.invoke(flow, {"n": 1})
+
+    with pytest.raises(ConnectionError):
+        style.invoke(flow, Command(update={"n": 5, "log": ["told"]}, goto="b"))
+    assert flow.get_state(THREAD).next == ("b",)
+    assert style.invoke(flow, None) == {"log": ["a", "told", "b"], "n": 5}
+    assert ran == ["a", "b", "b"]
+
+
+def test_a_nested_graph_goes_on_where_it_was(saver: BaseCheckpointSaver, style: Style, ran: Ran) -> None:
+    """Its finished nodes, and finished nodes beside it, do not run again when its question is answered."""
+    inner = ran.line("x", ran.node("ask", lambda: interrupt("?")), "y")
+    builder = StateGraph(Log).add_node("inner", inner).add_node(ran.node("beside"))
+    flow = builder.add_edge(START, "inner").add_edge(START, "beside").compile(checkpointer=saver)
+    style.invoke(flow, {"n": 1})
+    (waiting, _) = flow.get_state(THREAD, subgraphs=True).tasks
+    assert waiting.state.next == ("ask",)
+    assert waiting.state.values["log"] == ["x"]
+
+    style.invoke(flow, Command(resume="yes"))
+
+    assert flow.get_state(THREAD).values["log"] == ["beside", "x", "yes", "y"]
+    assert sorted(ran) == ["ask", "ask", "beside", "x", "y"]
+
+
+def test_tasks_of_a_node(saver: BaseCheckpointSaver, style: Style) -> None:
+    """Those that its code does not wait for are waited for before the next step; finished ones are replayed."""
+    ran: list[str] = []
+    failures = [ConnectionError()]
+
+    @task
+    def work(name: str) -> str:
+        ran.append(name)
+        return name
+
+    def first(state: Log) -> dict[str, Any]:
+        work("unawaited")
+        done = work("awaited").result()
+        if failures:
+            raise failures.pop()
+        return {"log": [done]}
+
+    def second(state: Log) -> dict[str, Any]:
+        return {"log": sorted(ran)}
+
+    flow = Ran().line(first, second, checkpointer=saver)
+    with pytest.raises(ConnectionError):
+        style.invoke(flow, {"n": 1})
+
+    assert style.invoke(flow, None)["log"] == ["awaited", "awaited", "unawaited"]
+
+
+def test_one_run_per_thread(saver: BaseCheckpointSaver, style: Style, ran: Ran) -> None:
+    """A second one is refused while a node runs, and changes nothing."""
+    busy: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            flow.invoke({"n": 2}, THREAD)
+        except ThreadBusyError as error:
+            busy.append(error)
+
+    def again() -> None:
+        other = threading.Thread(target=run)
+        other.start()
+        other.join()
+
+    flow = ran.line(ran.node("a", again), checkpointer=saver)
+
+    assert style.invoke(flow, {"n": 1}) == {"log": ["a"], "n": 1}
+    assert len(busy) == 1
+
+
+def test_the_recursion_limit(saver: BaseCheckpointSaver, style: Style, ran: Ran) -> None:
+    """So many steps are made in a run, and the next run makes as many again."""
+    flow = ran.line(*"abcd", checkpointer=saver)
+    with pytest.raises(GraphRecursionError, match="limit of 2"):
+        style.invoke(flow, {"n": 1}, {**THREAD, "recursion_limit": 2})
+    assert flow.get_state(THREAD).next == ("c",)
+
+    assert style.invoke(flow, None, {**THREAD, "recursion_limit": 3})["log"] == list("abcd")
+
+
+def test_cancelling(saver: BaseCheckpointSaver) -> None:
+    """A cancelled coroutine is run again, what finished beside it is not; the thread says that it was stopped."""
+    ran: list[str] = []
+
+    async def main() -> Any:
+        begun = asyncio.Event()
+
+        async def quick(state: Log) -> dict[str, Any]:
+            ran.append("quick")
+            return {"log": ["quick"]}
+
+        async def slow(state: Log) -> dict[str, Any]:
+            ran.append("slow")
+            if ran.count("slow") == 1:
+                begun.set()
+                await asyncio.Event().wait()
+            return {"log": ["slow"]}
+
+        flow = Ran().fan(quick, slow, checkpointer=saver)
+        seen: list[Any] = []
+
+        async def read() -> None:
+            async for chunk in flow.astream({"n": 1}, THREAD):
+                seen.append(chunk)
+
+        run = asyncio.create_task(read())
+        await begun.wait()
+        while not seen:
+            await asyncio.sleep(0)
+        run.cancel()
+        await asyncio.gather(run, return_exceptions=True)
+        saved = saver.load("t")
+        assert saved is not None
+        assert thread_status(saved, held=False) == "stopped"
+        return await flow.ainvoke(None, THREAD)
+
+    assert asyncio.run(main())["log"] == ["quick", "slow"]
+    assert ran == ["quick", "slow", "slow"]
+
+
+def test_leaving_a_stream(saver: BaseCheckpointSaver, ran: Ran) -> None:
+    """The node that runs is finished and saved, the next step is not made, None makes it."""
+    begun, left = threading.Event(), threading.Event()
+
+    def wait() -> None:
+        begun.set()
+        assert left.wait(20)
+
+    flow = ran.line("a", ran.node("b", wait), "c", checkpointer=saver)
+    stream = flow.stream({"n": 1}, THREAD)
+    next(stream)
+    assert begun.wait(20)
+    threading.Timer(0.05, left.set).start()
+    stream.close()
+
+    assert (ran, flow.get_state(THREAD).next) == (["a", "b"], ("c",))
+    saved = saver.load("t")
+    assert saved is not None
+    assert thread_status(saved, held=False) == "stopped"
+    assert flow.invoke(None, THREAD)["log"] == ["a", "b", "c"]
+    assert ran == ["a", "b", "c"]
