@@ -6,10 +6,14 @@ from typing import Any
 
 from lgrun._engine.model import Function, NodeResult
 from lgrun._engine.program import NO_PAUSES, Pauses, Program
+from lgrun.checkpoint.serde import register
 from lgrun.constants import END, START
 from lgrun.errors import InvalidUpdateError, ParentCommand
 from lgrun.graph._schema import Key, written
-from lgrun.types import Command, Send
+from lgrun.types import Command, Overwrite, Send
+
+# What a checkpoint or a journal of a graph may hold, whichever process reads it.
+register(Send, Overwrite)
 
 
 @dataclass(frozen=True, slots=True)

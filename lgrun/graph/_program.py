@@ -31,7 +31,7 @@ class Standing:
         added: nodes that a Command from outside has led to, which run beside the others.
         deferred: nodes that run when nothing else is left to run.
         joins: which of the nodes that a join waits for have run, by the join's name; all of them until it has run.
-        ran: the nodes of the last step.
+        ran: the nodes of the last step that ran any but those that were sent something.
         number: how many steps were made.
         given: the graph's input, before the first step.
     """
@@ -158,10 +158,11 @@ class GraphProgram:
         sent = sum(1 for (_, send), result in zip(due, results, strict=True) if send and result is not None)
         ordered = [*done[sent:], *done[:sent]]
         values = {**state.values, **self.plan.merged(state.values, [result for _, result in ordered])}
-        return self._led(replace(state, values=values, number=state.number + 1, given=None), ordered)
+        pulled = tuple(dict.fromkeys(name for name, _ in done[sent:]))
+        return self._led(replace(state, values=values, number=state.number + 1, given=None), ordered, pulled)
 
-    def _led(self, state: Standing, results: Sequence[tuple[str, Any]]) -> Standing:
-        """Return the state with the nodes that these results lead to."""
+    def _led(self, state: Standing, results: Sequence[tuple[str, Any]], ran: tuple[str, ...]) -> Standing:
+        """Return the state with the nodes that these results lead to; `ran`: nodes that an update may stand for."""
         led: set[str] = set()
         sends: list[Send] = []
         for name, result in results:
@@ -178,9 +179,8 @@ class GraphProgram:
         sends = [send for send in sends if send.node in known]
         if not nodes and not sends:
             nodes, deferred = sorted(deferred), set()
-        ran = tuple(dict.fromkeys(name for name, _ in results))
-        waiting = tuple(sorted(deferred))
-        return replace(state, nodes=tuple(nodes), sends=tuple(sends), added=(), deferred=waiting, joins=joins, ran=ran)
+        waiting, last = tuple(sorted(deferred)), ran or state.ran
+        return replace(state, nodes=tuple(nodes), sends=tuple(sends), added=(), deferred=waiting, joins=joins, ran=last)
 
     def _arrived(
         self, before: Mapping[str, tuple[str, ...]], results: Sequence[tuple[str, Any]]
@@ -231,8 +231,12 @@ class GraphProgram:
                 return self.kept(replace(base, nodes=(), sends=(), added=(), deferred=()))
             results.append(self._as_node(base, values, as_node or self._last(base)))
         merged = {**base.values, **self.plan.merged(base.values, [result for _, result in results])}
-        after = replace(base, values=merged, number=base.number + 1, given=None)
-        return self.kept(self._led(after, results))
+        stood = tuple(dict.fromkeys(name for name, _ in results))
+        # A deferred node whose turn had come still waits for it.
+        waiting = [name for name in base.nodes if self.plan.nodes[name].defer and name not in stood]
+        deferred = (*base.deferred, *waiting)
+        after = replace(base, values=merged, number=base.number + 1, given=None, deferred=deferred)
+        return self.kept(self._led(after, results, stood))
 
     def _as_node(self, state: Standing, values: Any, name: str) -> tuple[str, NodeResult]:
         """Return what a node would have come to by returning `values`."""

@@ -164,8 +164,10 @@ def shapes(draw: st.DrawFn) -> Shape:
     if any(isinstance(node.way, Spread) for node in nodes):
         # LangGraph does not wait with a deferred node for what was sent.
         nodes = [dataclasses.replace(node, defer=False) for node in nodes]
-    # LangGraph does not take note that an update by hand stood for a node that a join led to, or a deferred one.
-    edits = ["", "", "", "last", "last" if joins or any(node.defer for node in nodes) else "next"]
+    # LangGraph does not take note that an update by hand stood for a node that a join led to, or a deferred one; and
+    # it runs a deferred node whose turn had come beside what the update leads to.
+    edits = ["", "", "", "last", "last" if joins else "next"]
+    edits = [""] if any(node.defer for node in nodes) else edits
     # LangGraph may save a join after the next step has changed it, unless it has to wait for the disk.
     modes = ["sync"] if joins else ["async", "async", "sync", "exit"]
     return Shape(

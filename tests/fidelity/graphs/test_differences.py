@@ -325,3 +325,16 @@ def test_an_update_by_hand_as_a_deferred_node() -> None:
         return flow.get_state(THREAD).next
 
     assert both(program) == (("last",), ())
+
+
+def test_a_deferred_node_and_an_update_by_hand() -> None:
+    """One whose turn had come waits for what the update leads to."""
+
+    def program(api: Api) -> Any:
+        builder = built(api, *map(says, "abc")).add_node("last", says("last"), defer=True)
+        flow = wired(builder, "^>a", "a>last", "b>c").compile(checkpointer=api.new_saver(), interrupt_before=["last"])
+        flow.invoke({"n": 1}, THREAD)
+        flow.update_state(THREAD, {"log": ["by hand"]}, as_node="b")
+        return sorted(flow.get_state(THREAD).next)
+
+    assert both(program) == (["c", "last"], ["c"])
