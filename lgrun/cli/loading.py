@@ -217,15 +217,19 @@ def workflows_of(module: ModuleType) -> "dict[str, Workflow]":
 
 
 def _own(found: "Mapping[str, Workflow]", module: ModuleType) -> "Mapping[str, Workflow]":
-    """Leave out what the file imported to call it, then graphs that are parts of others, unless nothing else is there.
+    """Leave out what the file imported to call it, and parts of its graphs, unless there is nothing else.
 
-    A graph does not say where it was compiled.
+    A graph does not say where it was compiled, so it counts as the file's own unless a workflow there runs it.
     """
+    graphs = {n: w for n, w in found.items() if hasattr(w, "builder")}
     own = {n: w for n, w in found.items() if getattr(w.source, "__module__", None) == module.__name__}
-    if own or len(found) < 2:
+    if not graphs or len(found) < 2:
         return own or found
-    parts = [part for whole in found.values() for _, part in whole.get_subgraphs(recurse=True)]
-    whole = {n: w for n, w in found.items() if not any(w is part for part in parts)}
+    from lgrun.workflow import workflows_in
+
+    parts = [part for graph in graphs.values() for _, part in graph.get_subgraphs(recurse=True)]
+    parts += [part for workflow in own.values() for part in workflows_in(workflow.source) if hasattr(part, "builder")]
+    whole = {n: w for n, w in {**own, **graphs}.items() if not any(w is part for part in parts)}
     return whole or found
 
 

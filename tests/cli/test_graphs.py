@@ -208,6 +208,19 @@ def test_which_graph(lgrun: World, assert_one_message: Check) -> None:
     assert_one_message(lgrun("invoke", "raw.py"), 2, ["graph = flow.compile()"])
 
 
+def test_parts_are_not_offered(lgrun: World, assert_one_message: Check) -> None:
+    """An entrypoint that a graph runs and a graph that an entrypoint runs need no name; strangers do."""
+    graph = "flow = StateGraph(State).add_node('part', part).add_edge(START, 'part').compile()\n"
+    entry = "from lgrun.func import entrypoint\n@entrypoint()\ndef {}(given: dict): return {}\n"
+    lgrun.write("inside.py", GRAPH + entry.format("part", "{'n': 7}") + graph)
+    lgrun.write("around.py", GRAPH + graph.replace("part)", "quiet)") + entry.format("main", "flow.invoke(given)"))
+    lgrun.write("both.py", GRAPH + graph.replace("part)", "quiet)") + entry.format("main", "given"))
+
+    assert lgrun("invoke", "inside.py", "n=1").json["n"] == 7
+    assert lgrun("invoke", "around.py", "n:=1").json["n"] == 2
+    assert_one_message(lgrun("invoke", "both.py", "n:=1"), 2, ["both.py:flow", "both.py:main"])
+
+
 def test_the_run_as_mermaid(lgrun: World) -> None:
     """In a pipe, show --graph is Mermaid text: steps in order, several of a name as one, questions as such."""
     lgrun.write("g.py", SPREADING)
