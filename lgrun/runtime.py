@@ -81,7 +81,7 @@ class Runtime(Generic[ContextT]):
         previous: what the last completed run of the thread saved; None in graphs.
         execution_info: where in the run the code is.
         server_info: of a server that runs it; lgrun has none.
-        control: what the caller gave as `control=`.
+        control: asks the run to stop before its next step: what the caller gave as `control=`, else the run's own.
     """
 
     context: ContextT = None  # type: ignore[assignment]

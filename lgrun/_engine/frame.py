@@ -186,7 +186,7 @@ class Frame:
             heartbeat=self.heartbeat,
             previous=self.previous,
             execution_info=info,
-            control=settings.control,
+            control=run.control,
         )
 
     @property

@@ -87,9 +87,9 @@ class _Own(Course):
 
     def before(self, state: Any, calls: Sequence[NodeCall], live: bool) -> BaseException | None:
         """Return why a step must not be made, if that is so."""
-        control = self.run.settings.control
-        if control is not None and control.drain_reason is not None and not calls[0].hidden:
-            return GraphDrained(control.drain_reason)
+        reason = self.run.control.drain_reason
+        if reason is not None and not calls[0].hidden:
+            return GraphDrained(reason)
         if self.run.left and self.program.stepwise:
             return RunCancelled("the reader of its stream, who left")
         return super().before(state, calls, live)

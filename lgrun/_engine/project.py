@@ -75,7 +75,11 @@ class Projector:
             self._steps[event.ns] = event.metadata["step"]
         elif isinstance(event, NodeStarted) and event.step is not None:
             self._steps[event.ns] = event.step
-        return [(mode, chunk) for mode in self._modes for chunk in _IN_MODE.get(mode, _nothing)(self, event)]
+        modes = self._modes
+        if isinstance(event, TaskCached):
+            # It says both that the task begins and what it comes to.
+            modes = sorted(modes, key=lambda mode: mode not in ("tasks", "debug"))
+        return [(mode, chunk) for mode in modes for chunk in _IN_MODE.get(mode, _nothing)(self, event)]
 
     def _framed(self, mode: str, event: Event, chunk: Any) -> Any:
         ns = _place(event)

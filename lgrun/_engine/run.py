@@ -76,6 +76,7 @@ class Run:
         self.asked: dict[str, QuestionAsked] = {}
         self.nested: dict[tuple[str, ...], str] = {}
         self.chat = Chat(settings.messages)
+        self.control = settings.control or RunControl()
         self.held: Mapping[str, Any] = {}
         self.step = 0
         self.memories: dict[str, Any] = {}
@@ -219,7 +220,10 @@ class Run:
         while frame.parent is not None and frame.parent.ns == frame.ns:
             frame = frame.parent
         stepwise = frame.call is not None and frame.call.recorded and (self.saver is None or frame.ns)
-        return frame.call.path[0][0] if stepwise and frame.call is not None else self.step
+        if stepwise and frame.call is not None:
+            return frame.call.path[0][0]
+        # A functional workflow inside has one step, whatever the thread has seen.
+        return 0 if frame.ns and (frame.call is None or not frame.call.recorded) else self.step
 
     def known_node(self, path: Path, call: NodeCall) -> Any:
         """Return what the node at `path` came to, if that is known, else None."""

@@ -23,6 +23,12 @@ _LAZY = {
     "RunControl": "runtime",
     "Runtime": "runtime",
     "NodeError": "errors",
+    "get_runtime": "runtime",
+    "get_store": "config",
+    "BaseStore": "store.base",
+    "StreamWriter": "types",
+    "TimeoutPolicy": "types",
+    "push_message": "graph.message",
 }
 """Where a name of a package is that not every program needs."""
 
