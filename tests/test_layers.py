@@ -71,6 +71,7 @@ LAYERS = [
         "_engine.future",
         "_engine.answers",
         "_engine.run",
+        "_engine.lineage",
         "_engine.settings",
         "_engine.caching",
         "_engine.steps",
@@ -85,7 +86,7 @@ LAYERS = [
         "_engine.stream",
     },
     {"_signature", "workflow", "drawing", "_mermaid", "_schemas"},
-    {"func", "graph._node", "graph.state"},
+    {"func", "graph._node", "graph._reading", "graph.state"},
     {"cli"},
 ]
 PURE = LAYERS[3]
@@ -174,7 +175,7 @@ def test_only_one_door_to_the_disk() -> None:
 def test_modules_stay_readable(name: str) -> None:
     """No module is longer than 400 lines, but those that are listed with their reason."""
     allowed = {
-        "workflow": 500,  # mostly docstrings of the public methods
-        "graph.state": 480,  # the same
+        "workflow": 560,  # mostly docstrings of the public methods
+        "graph.state": 430,  # the same
     }
     assert len(modules()[name].read_text().splitlines()) <= allowed.get(name, 400)

@@ -2,16 +2,16 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Coroutine, Generator
-from contextvars import Context, ContextVar, copy_context
+from contextvars import copy_context
 from typing import Any, Literal, TypeVar, cast
 
 from lgrun._engine.chat import Inside
-from lgrun._engine.context import current
 from lgrun._engine.events import Event, RunEnded
 from lgrun._engine.flow import task_flow
 from lgrun._engine.frame import Frame
 from lgrun._engine.future import WORKERS, TaskFuture
 from lgrun._engine.lifecycle import run_flow
+from lgrun._engine.lineage import name_strands, strand_on_loop
 from lgrun._engine.model import (
     Execute,
     Flush,
@@ -30,7 +30,6 @@ from lgrun._engine.model import (
 from lgrun._engine.nested import nested_flow
 from lgrun._engine.program import Program
 from lgrun._engine.run import Known, Planned, Run
-from lgrun._engine.strands import Lineage, strand_number
 from lgrun._engine.sync import SyncDriver, strand
 from lgrun.checkpoint.base import Path
 from lgrun.errors import GraphInterrupt, NodeCancelledError, NodeTimeoutError
@@ -307,40 +306,6 @@ async def _over(work: "asyncio.Future[Any]", at_cancel: Callable[[], object] = b
             cancelled = error
             at_cancel()
     return cancelled
-
-
-_lineage: ContextVar[tuple[Frame, Lineage] | None] = ContextVar("lgrun_lineage", default=None)
-
-
-def _own_lineage(frame: Frame) -> Lineage:
-    found = _lineage.get()
-    return found[1] if found is not None and found[0] is frame else ()
-
-
-def strand_on_loop(frame: Frame) -> int:
-    """Return the strand of a call that the current asyncio task makes."""
-    return strand_number(_own_lineage(frame))
-
-
-def name_strands(loop: asyncio.AbstractEventLoop) -> None:
-    """Have the loop name the tasks that workflow code creates by their order of creation."""
-    make: Any = loop.get_task_factory()
-    if getattr(make, "names_strands", False):
-        return
-
-    def factory(loop: Any, coroutine: Any, context: Context | None = None, **options: Any) -> Any:
-        frame = current.get()
-        if isinstance(frame, Frame):
-            context = context or copy_context()
-            context.run(_lineage.set, (frame, frame.bear(_own_lineage(frame))))
-        if make is None:
-            return asyncio.Task(coroutine, loop=loop, context=context, **options)
-        return (
-            make(loop, coroutine, **options) if context is None else make(loop, coroutine, context=context, **options)
-        )
-
-    factory.names_strands = True  # type: ignore[attr-defined]
-    loop.set_task_factory(factory)
 
 
 async def _in_turn(places: asyncio.Semaphore, work: Coroutine[Any, Any, Any]) -> Any:

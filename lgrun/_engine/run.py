@@ -24,6 +24,7 @@ from lgrun._engine.settings import Settings, World
 from lgrun.checkpoint.base import BaseCheckpointSaver, Claim, Path, PendingWrite
 from lgrun.checkpoint.serde import decode, encode, hand_on
 from lgrun.errors import GraphInterrupt, NotSerializableError, ReplayMismatchError, StateError
+from lgrun.runtime import RunControl
 from lgrun.types import Interrupt
 
 

@@ -1,9 +1,8 @@
 """`StateGraph`: a graph of nodes that read and write a common state."""
 
-import inspect
-from collections.abc import Awaitable, Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal, NamedTuple, Self, TypeAlias, cast, get_args, get_origin, get_type_hints
+from typing import Any, NamedTuple, Self, cast
 
 from lgrun._engine.model import Function
 from lgrun._engine.program import Names, Pauses, Program
@@ -15,14 +14,14 @@ from lgrun.constants import END, START
 from lgrun.graph._node import runner
 from lgrun.graph._plan import Branch, Join, NodePlan, Plan
 from lgrun.graph._program import GraphProgram
-from lgrun.graph._schema import Key, is_schema, keys_of
+from lgrun.graph._reading import Action, annotated, ends, labelled, literals, named
+from lgrun.graph._schema import Key, keys_of
 from lgrun.store.base import BaseStore
 from lgrun.types import CachePolicy, RetryPolicy
 from lgrun.workflow import Extras, Workflow, check_saver, workflows_in
 
 __all__ = ["CompiledStateGraph", "StateGraph"]
 
-Action: TypeAlias = Callable[..., Any] | Workflow
 _RESERVED = "|:"
 
 
@@ -132,7 +131,7 @@ class StateGraph:
             ValueError: the name is taken, reserved or not allowed; a timeout for a sync function.
             TypeError: the action is neither a function nor a workflow.
         """
-        name, action = _named(node, action)
+        name, action = named(node, action)
         if name in self.nodes:
             raise ValueError(f"Node `{name}` already present.")
         if name in (START, END):
@@ -140,7 +139,7 @@ class StateGraph:
         for character in _RESERVED:
             if character in name:
                 raise ValueError(f"'{character}' is a reserved character and is not allowed in the node names.")
-        schema = input_schema or _annotated(action) or self.state_schema
+        schema = input_schema or annotated(action) or self.state_schema
         self._declare(schema)
         if timeout is not None:
             timeout_of(timeout, cast("Callable[..., Any]", action), f"Node {name!r}")
@@ -150,7 +149,7 @@ class StateGraph:
             retry=as_policies(retry_policy),
             timeout=timeout,
             handler=error_handler,
-            ends=_labelled(destinations or _literals(action)),
+            ends=labelled(destinations or literals(action)),
             defer=defer,
             metadata=dict(metadata or {}),
             cache=cache_policy,
@@ -194,10 +193,10 @@ class StateGraph:
         if name in self.branches.get(source, {}):
             raise ValueError(f"Branch with name `{name}` already exists for node `{source}`")
         known = self.nodes.get(source)
-        schema = _annotated(path) or (known.schema if known else self.state_schema)
+        schema = annotated(path) or (known.schema if known else self.state_schema)
         self._declare(schema)
-        ends, inject = _ends(path, path_map), injected(path, skip=1)
-        self.branches.setdefault(source, {})[name] = Branch(name, path, is_async(path), ends, schema, inject)
+        leads, inject = ends(path, path_map), injected(path, skip=1)
+        self.branches.setdefault(source, {})[name] = Branch(name, path, is_async(path), leads, schema, inject)
         return self
 
     def set_node_defaults(
@@ -222,7 +221,7 @@ class StateGraph:
             raise ValueError("Sequence requires at least one node.")
         before: str | None = None
         for node in nodes:
-            name, action = _named(*node) if isinstance(node, tuple) else _named(node, None)
+            name, action = named(*node) if isinstance(node, tuple) else named(node, None)
             self.add_node(name, action)
             if before is not None:
                 self.add_edge(before, name)
@@ -418,64 +417,3 @@ def _function(
         call, runs_async, inject = action.invoke, False, frozenset()
     any_async = runs_async or any(branch.is_async for branch in branches)
     return Function(name, runner(plan, call, branches, is_async=any_async, handles=handles), any_async, inject)
-
-
-def _named(node: str | Action, action: Action | None) -> tuple[str, Action]:
-    if isinstance(node, str):
-        if action is None:
-            raise TypeError(f"node {node!r} needs a function: add_node({node!r}, function)")
-        _check_action(action)
-        return node, action
-    if action is not None:
-        raise TypeError("the first of two arguments of add_node is the node's name")
-    if isinstance(node, Workflow):
-        return node.name, node
-    _check_action(node)
-    return getattr(node, "__name__", None) or type(node).__name__, node
-
-
-def _check_action(action: Any) -> None:
-    if not callable(action) and not hasattr(action, "invoke"):
-        raise TypeError(f"a node is a function or a workflow, not {action!r}")
-
-
-def _annotated(call: Any) -> Any:
-    """Return the schema that a function's first parameter is annotated with, or None."""
-    if isinstance(call, Workflow) or not callable(call):
-        return None
-    target = call if inspect.isfunction(call) or inspect.ismethod(call) else getattr(call, "__call__", call)  # noqa: B004
-    try:
-        first = next(iter(inspect.signature(call).parameters), None)
-        annotation = get_type_hints(target).get(first or "")
-    except (NameError, TypeError, ValueError):
-        return None
-    return annotation if is_schema(annotation) else None
-
-
-def _ends(path: Callable[..., Any], path_map: Mapping[Hashable, str] | list[str] | None) -> Mapping[Any, str] | None:
-    if isinstance(path_map, Mapping):
-        return dict(path_map)
-    if path_map is not None:
-        return {name: name for name in path_map}
-    return {name: name for name in _literals(path)} or None
-
-
-def _labelled(destinations: Mapping[str, str] | Sequence[str]) -> Mapping[str, str | None]:
-    """Return where a node's Commands may lead, with the labels that drawings show."""
-    return dict(destinations) if isinstance(destinations, Mapping) else dict.fromkeys(destinations)
-
-
-def _literals(call: Any) -> list[Any]:
-    if isinstance(call, Workflow) or not callable(call):
-        return []
-    try:
-        annotation = get_type_hints(call).get("return")
-    except (NameError, TypeError, ValueError):
-        return []
-    if get_origin(annotation) is Awaitable:
-        (annotation,) = get_args(annotation)
-    inner = get_args(annotation)
-    for each in (annotation, *inner):
-        if get_origin(each) is Literal:
-            return list(get_args(each))
-    return []

@@ -33,7 +33,7 @@ from lgrun.checkpoint.file import FileClaim, FileSaver, state_directory
 from lgrun.checkpoint.memory import InMemorySaver, MemoryClaim, MemorySaver
 from lgrun.config import RunnableConfig, get_config, get_store, get_stream_writer
 from lgrun.func import TaskDecorator, TaskFunction, entrypoint, task
-from lgrun.graph.message import REMOVE_ALL_MESSAGES, MessagesState, add_messages
+from lgrun.graph.message import REMOVE_ALL_MESSAGES, MessagesState, add_messages, push_message
 from lgrun.graph.state import CompiledStateGraph, StateGraph
 from lgrun.runtime import ExecutionInfo, RunControl, Runtime, get_runtime
 from lgrun.store.base import (
@@ -285,6 +285,7 @@ compiled: CompiledStateGraph = builder.compile(checkpointer=MemorySaver(), store
 assert_type(compiled.invoke({"total": 1}), Any)
 same: Workflow = graph.StateGraph(graph.MessagesState).add_sequence([node]).compile()
 merged = [add_messages([], "hi"), graph.add_messages([], {"role": "remove", "id": REMOVE_ALL_MESSAGES, "content": ""})]
+assert_type(push_message({"role": "ai", "content": "hi", "id": "1"}, state_key=None), Any)
 names: list[str] = [constants.END, constants.INTERRUPT, constants.PREVIOUS, constants.TAG_HIDDEN]
 names += [constants.TAG_NOSTREAM, graph.START]
 builder.add_edge("node")  # type: ignore[call-arg]

@@ -36,7 +36,6 @@ PUBLIC = [
 ]
 
 BETWEEN_MODULES = {
-    "lgrun.graph.state": {"Action"},
     "lgrun.workflow": {"Extras", "Listener", "check_saver", "workflows_in"},
 }
 """Names without an underscore that only modules of lgrun use."""
