@@ -331,9 +331,11 @@ class Workflow:
             return await outer.driver.for_async().nested(outer, ns, self._called, self._program, input)
 
     def _enter_context(self, outer: Frame, ns: Namespace, given: Any) -> None:
-        """Give a nested run a context of its own, if the caller gave one."""
+        """Give a nested run a context of its own, if the caller gave one, and its workflow's own cache."""
         if given is not None:
             outer.run.contexts[ns] = self._context(given)
+        if self.cache is not None:
+            outer.run.caches[ns] = (self.cache, self._extras.policy)
 
     def _nests(self) -> bool:
         return bool(workflows_in(self.source))

@@ -12,7 +12,7 @@ from lgrun._engine.frame import Frame
 from lgrun._engine.model import Function, Instruction, Io
 from lgrun._engine.run import Run
 from lgrun.cache._entry import call_key
-from lgrun.cache.base import FullKey
+from lgrun.cache.base import BaseCache, FullKey
 
 Seek: TypeAlias = Generator[Instruction, Any, "Sought | None"]
 
@@ -20,6 +20,7 @@ Seek: TypeAlias = Generator[Instruction, Any, "Sought | None"]
 class Sought(NamedTuple):
     """What was looked for in the cache, and what was there."""
 
+    cache: BaseCache[Any]
     key: FullKey
     ttl: float | None
     found: bool
@@ -32,28 +33,25 @@ def space_of(function: Function) -> tuple[str, ...]:
     return (f"{getattr(origin, '__module__', '')}:{getattr(origin, '__qualname__', function.name)}",)
 
 
-def sought(run: Run, function: Function, args: tuple[Any, ...], kwargs: dict[str, Any], *, inherit: bool) -> Seek:
+def sought(
+    run: Run, frame: Frame, function: Function, args: tuple[Any, ...], kwargs: dict[str, Any], *, inherit: bool
+) -> Seek:
     """Look for the result of a call; None if it is not to be cached. `inherit`: the workflow's policy counts."""
-    cache, policy = run.settings.cache, function.cache
-    if policy is None and inherit:
-        policy = run.settings.policy
+    cache, own = run.cache_at(frame.ns)
+    policy = function.cache or (own if inherit else None)
     if cache is None or policy is None:
         return None
     key = (space_of(function), call_key(policy, args, kwargs))
-    hits = yield from _asked(run, partial(cache.get, [key]))
-    return Sought(key, policy.ttl, key in hits, hits.get(key))
+    hits = yield from _asked(cache, partial(cache.get, [key]))
+    return Sought(cache, key, policy.ttl, key in hits, hits.get(key))
 
 
 def kept(run: Run, frame: Frame, sought: Sought | None, value: Any) -> Generator[Instruction, Any, None]:
     """Keep a result that was looked for in vain."""
     if sought is None or sought.found or run.asked_below(frame.path):
         return
-    cache = run.settings.cache
-    assert cache is not None
-    yield from _asked(run, partial(cache.set, {sought.key: (value, sought.ttl)}))
+    yield from _asked(sought.cache, partial(sought.cache.set, {sought.key: (value, sought.ttl)}))
 
 
-def _asked(run: Run, action: Any) -> Generator[Instruction, Any, Any]:
-    cache = run.settings.cache
-    assert cache is not None
+def _asked(cache: BaseCache[Any], action: Any) -> Generator[Instruction, Any, Any]:
     return (yield Io(action)) if cache.blocking else action()

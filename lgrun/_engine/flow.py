@@ -141,8 +141,8 @@ def task_flow(run: Run, planned: Planned) -> Flow:
     note_start(run, planned)
     policies = function.retry or run.settings.retry
     known = None
-    if run.settings.cache is not None:
-        known = yield from sought(run, function, args, given, inherit=True)
+    if run.caches:
+        known = yield from sought(run, frame, function, args, given, inherit=True)
     if known is not None and known.found:
         return (yield from _from_cache(run, planned, known.value))
     if run.heard:

@@ -10,7 +10,7 @@ import sys
 import threading
 from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 from lgrun._engine import answers, ids, replay
 from lgrun._engine.annotations import broken_promise
@@ -21,11 +21,15 @@ from lgrun._engine.journal import Journal
 from lgrun._engine.model import Flush, Function, Instruction, NodeCall, RunCancelled
 from lgrun._engine.program import Program
 from lgrun._engine.settings import Settings, World
+from lgrun.cache.base import BaseCache
 from lgrun.checkpoint.base import BaseCheckpointSaver, Claim, Path, PendingWrite
 from lgrun.checkpoint.serde import decode, encode, hand_on
 from lgrun.errors import GraphInterrupt, NotSerializableError, ReplayMismatchError, StateError
 from lgrun.runtime import RunControl
-from lgrun.types import Interrupt
+from lgrun.types import CachePolicy, Interrupt
+
+CacheOf: TypeAlias = tuple[BaseCache[Any] | None, CachePolicy | None]
+"""A workflow's task cache, and which calls it may answer for tasks that do not say so themselves."""
 
 
 class Planned(NamedTuple):
@@ -81,6 +85,10 @@ class Run:
         self.held: Mapping[str, Any] = {}
         self.step = 0
         self.memories: dict[str, Any] = {}
+        # Empty as long as nothing is cached anywhere, as a rule for ever.
+        self.caches: dict[tuple[str, ...], CacheOf] = {}
+        if settings.cache is not None:
+            self.caches[()] = (settings.cache, settings.policy)
         self.contexts: dict[tuple[str, ...], Any] = {(): settings.context}
         self.previous: Any = None
         self.seed = world.token(8).hex()
@@ -211,6 +219,10 @@ class Run:
             replayed=True,
             ns=parent.ns,
         )
+
+    def cache_at(self, ns: tuple[str, ...]) -> CacheOf:
+        """Return the cache of the runs nested at `ns` and the policy of their tasks: their own, or those around."""
+        return next((self.caches[ns[:n]] for n in range(len(ns), -1, -1) if ns[:n] in self.caches), (None, None))
 
     def context_at(self, ns: tuple[str, ...]) -> Any:
         """Return the context of the runs nested at `ns`: their own, or that of the run around."""

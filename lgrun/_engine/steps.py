@@ -191,8 +191,8 @@ def _node(course: Course, frame: Frame, call: NodeCall, held: Mapping[str, Any])
     if "previous" in kwargs:
         kwargs["previous"] = call.previous
     known = None
-    if run.settings.cache is not None:
-        known = yield from sought(run, function, (call.input,), {}, inherit=False)
+    if run.caches:
+        known = yield from sought(run, frame, function, (call.input,), {}, inherit=False)
     if known is not None and known.found:
         return (yield from _from_cache(course, frame, call, known.value))
     outcome = yield from attempts(run, frame, function, call.args, kwargs, function.retry, False)

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from lgrun.cli.render.live import draw_row
+from lgrun.cli.render.plain import Reporter
 from lgrun.cli.render.tree import Row, Tree
 
 from .conftest import LGRUN, World
@@ -201,6 +202,21 @@ def test_what_models_say() -> None:
     tree.tell(event("task.end", id="1", name="a"), 0.0)
     tree.tell(event("run.end", questions=()), 0.0)
     assert [row.name for row in tree.rows(0, 20)] == ["a", "b"]
+
+
+def test_what_models_say_in_plain_output() -> None:
+    """With --verbose whole lines are printed as they come, and the rest when the task is over; else nothing."""
+
+    def printed(verbose: int) -> list[str]:
+        lines: list[str] = []
+        flags = SimpleNamespace(verbose=verbose)
+        reporter = Reporter(SimpleNamespace(flags=flags, note=lines.append, monotonic=lambda: 0.0))  # type: ignore[arg-type]
+        for one in (token("1", "on"), token("1", "e\ntw"), token("1", "o"), event("task.end", id="1", name="a")):
+            reporter.tell(one)
+        return lines
+
+    assert printed(1) == ["│ a: one", "│ a: two", "✓ a 1.2s"]
+    assert printed(0) == ["✓ a 1.2s"]
 
 
 @pytest.mark.parametrize("width", range(1, 60, 3))

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.fidelity.api import THREAD, Api
+from tests.fidelity.api import THREAD, Api, langgraph, lgrun_memory
 from tests.fidelity.compare import both
 from tests.fidelity.plain import attempt
 
@@ -131,3 +131,87 @@ def test_an_answer_is_kept_until_its_question_is_asked() -> None:
         return between.value, last if isinstance(last, list) else asked(last)
 
     assert both(program) == (("early", ["late"]), ("early", ["E", "L"]))
+
+
+def test_an_empty_context() -> None:
+    """It is what code gets."""
+
+    def program(api: Api) -> Any:
+        main = api.entrypoint()(lambda x: api.get_runtime().context)
+        return main.invoke(1, context={})
+
+    assert both(program) == (None, {})
+
+
+def test_the_cache_around_a_nested_workflow() -> None:
+    """It answers the tasks of a workflow without a cache of its own, and only theirs."""
+
+    def program(api: Api) -> Any:
+        ran: list[int] = []
+
+        @api.task(cache_policy=api.CachePolicy())
+        def double(x: int) -> int:
+            ran.append(x)
+            return x * 2
+
+        def counted(child: Any, cache: Any) -> int:
+            ran.clear()
+            main = api.entrypoint(cache=cache)(lambda x: child.invoke(x))
+            for _ in range(3):
+                main.invoke(1)
+            return len(ran)
+
+        body = lambda x: double(x).result()  # noqa: E731
+        without, own = api.entrypoint()(body), api.entrypoint(cache=api.InMemoryCache())(body)
+        return counted(without, None), counted(without, api.InMemoryCache()), counted(own, None), counted(own, None)
+
+    assert both(program) == ((3, 3, 1, 0), (3, 1, 1, 0))
+
+
+def test_a_task_that_asked_a_person_is_not_cached() -> None:
+    """Another thread asks its own question, whether the task asked itself or one that it called."""
+
+    def program(api: Api, deep: bool) -> Any:
+        @api.task
+        def ask() -> Any:
+            return api.interrupt("ok?")
+
+        @api.task(cache_policy=api.CachePolicy())
+        def pay(x: int) -> Any:
+            return ask().result() if deep else api.interrupt("ok?")
+
+        flow = api.entrypoint(checkpointer=api.new_saver(), cache=api.InMemoryCache())(lambda x: pay(x).result())
+        threads = [{"configurable": {"thread_id": name}} for name in ("a", "b")]
+        flow.invoke(1, threads[0])
+        assert flow.invoke(api.Command(resume="yes"), threads[0]) == "yes"
+        return flow.invoke(1, threads[1])
+
+    for deep in (False, True):
+        theirs, own = program(langgraph(), deep), program(lgrun_memory(), deep)
+        assert theirs == "yes"
+        assert asked(own) == ["ok?"]
+
+
+def test_callbacks_hear_no_steps() -> None:
+    """The caller's callbacks hear the runnables that code calls, but neither steps nor tasks as chains."""
+    from langchain_core.callbacks import BaseCallbackHandler
+    from langchain_core.runnables import RunnableLambda
+
+    class Heard(BaseCallbackHandler):
+        def __init__(self) -> None:
+            self.names: list[Any] = []
+
+        def on_chain_start(self, *_: Any, name: Any = None, **__: Any) -> None:
+            self.names.append(name)
+
+    def program(api: Api) -> Any:
+        @api.task
+        def step(x: int) -> Any:
+            return RunnableLambda(lambda x: x, name="inner").invoke(x)
+
+        heard = Heard()
+        main = api.entrypoint()(lambda x: step(x).result())
+        main.invoke(1, {"callbacks": [heard]})
+        return heard.names
+
+    assert both(program) == (["LangGraph", "<lambda>", "step", "inner"], ["inner"])

@@ -29,6 +29,7 @@ import pytest
 from lgrun.checkpoint.file import FileSaver
 from lgrun.errors import NotSerializableError
 from lgrun.func import entrypoint, task
+from lgrun.graph import START, StateGraph
 from lgrun.types import Command, interrupt
 
 THREAD = {"configurable": {"thread_id": "t"}}
@@ -242,6 +243,63 @@ def test_first_run_is_replay_is_original(name: str, saver: FileSaver) -> None:
     first, replayed = seen
     assert look(first) == look(original)
     assert look(replayed) == look(original)
+
+
+class State(typing.TypedDict, total=False):
+    value: Any
+    answer: Any
+
+
+def graph_of(saver: FileSaver, make: Callable[[Any], Any], seen: list[Any]) -> Any:
+    """Return a graph that puts a value into its state, looks at it, asks, and looks again."""
+
+    def ask(state: Any) -> Any:
+        seen.append(state["value"])
+        return {"answer": interrupt("go on?")}
+
+    def after(state: Any) -> None:
+        seen.append(state["value"])
+
+    builder = StateGraph(State)
+    for name, node in {"make": make, "ask": ask, "after": after}.items():
+        builder.add_node(name, node)
+    for start, end in ((START, "make"), ("make", "ask"), ("ask", "after")):
+        builder.add_edge(start, end)
+    return builder.compile(checkpointer=saver)
+
+
+@pytest.mark.parametrize("name", VALUES)
+def test_state_of_a_graph_is_the_original(name: str, saver: FileSaver) -> None:
+    """A graph that is taken up sees in its state what a node wrote, and shows and returns it."""
+    # The record of what a node wrote takes three levels of the 200 that a value may have.
+    original, seen = nest(197) if name == "depth 199" else VALUES[name], []
+    graph = graph_of(saver, lambda _: {"value": original}, seen)
+
+    graph.invoke({}, THREAD)
+    held = graph_of(saver, lambda _: {"value": original}, []).get_state(THREAD).values["value"]
+    returned = graph.invoke(Command(resume=True), THREAD)["value"]
+
+    assert len(seen) == 3
+    for value in (*seen, held, returned):
+        assert look(value) == look(original)
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_refused_in_a_state(name: str, saver: FileSaver) -> None:
+    """The node fails, naming itself and the place in what it returned, and no other starts."""
+    value, seen = REFUSED[name][0](), []
+
+    try:
+        with pytest.raises(NotSerializableError) as caught:
+            graph_of(saver, lambda _: {"value": value}, seen).invoke({}, THREAD)
+    finally:
+        for opened in (value.get("f") if isinstance(value, dict) else None, getattr(value, "name", None)):
+            if hasattr(opened, "close"):
+                opened.close()
+
+    assert "'make'" in caught.value.what
+    assert caught.value.reason.startswith(REFUSED[name][2])
+    assert seen == []
 
 
 @pytest.mark.parametrize("name", REFUSED)
