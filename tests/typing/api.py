@@ -288,6 +288,7 @@ merged = [add_messages([], "hi"), graph.add_messages([], {"role": "remove", "id"
 assert_type(push_message({"role": "ai", "content": "hi", "id": "1"}, state_key=None), Any)
 names: list[str] = [constants.END, constants.INTERRUPT, constants.PREVIOUS, constants.TAG_HIDDEN]
 names += [constants.TAG_NOSTREAM, graph.START]
+merged.append(push_message({"role": "assistant", "content": "hi"}, state_key=None))
 builder.add_edge("node")  # type: ignore[call-arg]
 builder.add_node(3)  # type: ignore[arg-type]
 
