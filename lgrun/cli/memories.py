@@ -33,11 +33,16 @@ class Memories:
 
     def attach(self) -> list[str]:
         """Replace them, in the workflows and in the file's own namespace; return the notices. Creates nothing."""
-        for workflow in (self._loaded.workflow, *self._loaded.siblings):
+        main = self._loaded.workflow
+        for kept, make in ((main.store, _store_instead), (main.cache, _cache_instead)):
+            if kept is not None and self._instead(kept, make) is kept and not self._is_here(kept):
+                name, kind = self._loaded.name, type(kept).__name__
+                self.notices.append(f"{name} remembers with its own {kind}, not in the state directory")
+        for workflow in (main, *self._loaded.siblings):
             if workflow.store is not None:
-                workflow.store = self._instead(workflow.store, _store_instead, self._loaded.workflow.store)
+                workflow.store = self._instead(workflow.store, _store_instead)
             if workflow.cache is not None:
-                workflow.cache = self._instead(workflow.cache, _cache_instead, self._loaded.workflow.cache)
+                workflow.cache = self._instead(workflow.cache, _cache_instead)
         names = vars(self._loaded.module)
         for name, value in list(names.items()):
             if id(value) in self._replaced:
@@ -50,20 +55,17 @@ class Memories:
             if hasattr(old, "search"):
                 _plant(_items(old), new)
 
-    def _instead(self, old: Any, make: Callable[[Any, Path], Any], main: Any) -> Any:
+    def _is_here(self, kept: Any) -> bool:
+        return Path(getattr(kept, "directory", "")) == self._directory.resolve()
+
+    def _instead(self, old: Any, make: Callable[[Any, Path], Any]) -> Any:
         if id(old) in self._replaced:
             return self._replaced[id(old)][1]
-        if any(old is new for _, new in self._replaced.values()):
-            return old
         new = make(old, self._directory)
-        if new is not None:
-            self._replaced[id(old)] = (old, new)
-            return new
-        elsewhere = Path(getattr(old, "directory", "")) != Path(self._directory).resolve()
-        if old is main and elsewhere:
-            name, kind = self._loaded.name, type(old).__name__
-            self.notices.append(f"{name} remembers with its own {kind}, not in the state directory")
-        return old
+        if new is None:
+            return old
+        self._replaced[id(old)] = (old, new)
+        return new
 
 
 def _store_instead(old: Any, directory: Path) -> Any:

@@ -118,13 +118,14 @@ def test_another_kind_is_kept(lgrun: World) -> None:
     imports = "from lgrun.store.file import FileStore\nfrom lgrun.cache.file import FileCache\n"
     for name, where in (("own", "'own'"), ("same", "")):
         made = f"@entrypoint(store=FileStore({where}), cache=FileCache({where}))"
-        lgrun.write(f"{name}.py", imports + HELLO.replace("@entrypoint()", made))
+        more = "\nother = hello.with_config(tags=['x'])\n"
+        lgrun.write(f"{name}.py", imports + HELLO.replace("@entrypoint()", made) + more)
 
-    own, same = lgrun("invoke", "own.py", "Ann"), lgrun("invoke", "same.py", "Ann")
+    own, same = (lgrun("invoke", f"{name}.py:hello", "Ann") for name in ("own", "same"))
 
     assert own.code == same.code == 0
-    assert "hello remembers with its own FileStore, not in the state directory" in own.stderr
-    assert "hello remembers with its own FileCache, not in the state directory" in own.stderr
+    assert own.stderr.count("hello remembers with its own FileStore, not in the state directory") == 1
+    assert own.stderr.count("hello remembers with its own FileCache, not in the state directory") == 1
     assert "!" not in same.stderr
 
 
