@@ -143,7 +143,10 @@ class MessageStreamed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NodeStarted:
-    """A workflow's own step begins: the entrypoint of a functional workflow, a node of a graph after `step` others."""
+    """A workflow's own step begins: the entrypoint of a functional workflow, a node of a graph after `step` others.
+
+    `known`: what it came to is known, so that it is not run; a NodeCached has said what.
+    """
 
     type: ClassVar[str] = "node.start"
     id: str
@@ -152,6 +155,7 @@ class NodeStarted:
     triggers: tuple[str, ...] = ("__start__",)
     metadata: Mapping[str, Any] | None = None
     step: int | None = None
+    known: bool = False
     ns: Namespace = ()
 
 
@@ -175,6 +179,7 @@ class NodeCached:
     type: ClassVar[str] = "node.saved"
     id: str
     name: str
+    triggers: tuple[str, ...]
     writes: Sequence[Sequence[Any]]
     outputs: Outputs
     ns: Namespace = ()

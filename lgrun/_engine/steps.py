@@ -155,15 +155,22 @@ def _announce(course: Course, calls: Sequence[NodeCall], frames: Sequence[Frame]
     for call, frame, result in visible:
         if result is not None:
             run.emit(_node_cached(course, frame, call, result))
-    for call, frame, _ in visible:
+    for call, frame, result in visible:
         about = {"id": frame.id, "name": frame.name, "input": call.input, "triggers": call.triggers, "ns": course.ns}
         step = call.path[0][0] - 1 if call.recorded and run.saver is None else None
-        run.emit(NodeStarted(**about, metadata=call.function.metadata, step=step))
+        run.emit(NodeStarted(**about, metadata=call.function.metadata, step=step, known=result is not None))
 
 
 def _node_cached(course: Course, frame: Frame, call: NodeCall, result: Any) -> NodeCached:
     known = result.get("update", ()) if call.recorded else _as_writes(course.program, result)
-    return NodeCached(id=frame.id, name=frame.name, writes=known, outputs=course.program.streamed, ns=course.ns)
+    return NodeCached(
+        id=frame.id,
+        name=frame.name,
+        triggers=call.triggers,
+        writes=known,
+        outputs=course.program.streamed,
+        ns=course.ns,
+    )
 
 
 def _as_writes(program: Program, returned: Any) -> Sequence[Sequence[Any]]:

@@ -213,7 +213,8 @@ class FileClaim(Claim):
         self._files.put(checkpoint)
 
     def _with_origin(self, checkpoint: Checkpoint) -> Checkpoint:
-        if not checkpoint.complete and checkpoint.origin is None and self._origin is not None:
+        begins = checkpoint.kind == "input" or not checkpoint.complete
+        if begins and checkpoint.origin is None and self._origin is not None:
             return replace(checkpoint, origin=self._origin)
         return checkpoint
 

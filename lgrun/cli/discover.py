@@ -137,7 +137,8 @@ def _not_found(typed: str, target: str, env: Environment) -> NoReturn:
     known += [path.stem for base in _workflow_folders(env) for path in _listing(base) if path.suffix == ".py"]
     known += [os.path.join("workflows", path.name) for path in _listing(env.cwd / "workflows") if path.suffix == ".py"]
     known += [word for table, _ in _tables(env.cwd) for word in table]
-    near = f"{target}.py" if f"{target}.py" in known else nearest(target, known)
+    alike = [name for name in known if Path(name).stem == Path(target).stem]
+    near = f"{target}.py" if f"{target}.py" in known else next(iter(alike), None) or nearest(target, known)
     raise Problem(
         "no-such-workflow",
         f"no workflow {typed}" if not target.endswith(".py") else f"no such file: {target}",

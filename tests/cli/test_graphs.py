@@ -302,7 +302,7 @@ def test_nodes_on_the_live_view(lgrun: World) -> None:
         assert shown[1:4] == ["✓ plan", '  ✓ look  "cats"', "? left  asks"]
         terminal.type("yes").until("q2>").type("no")
         assert terminal.end() == 1
-    assert "✗ last failed" in terminal.text()
+    assert "✗ t failed" in terminal.text()
 
 
 def test_drawing_a_run_loads_neither_engine_nor_workflow(lgrun: World) -> None:

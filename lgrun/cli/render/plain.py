@@ -68,6 +68,8 @@ class Reporter:
         """Tell whether people see an event: of a workflow's own steps, those of graphs, and not of its body."""
         if event.type in ("node.start", "node.saved") and is_node(event):
             self._nodes.add(event.id)
+        if event.type == "node.start" and event.known:
+            return False
         return not event.type.startswith("node.") or event.id in self._nodes
 
     def _keep_time(self, event: Any) -> None:
