@@ -2,6 +2,8 @@
 
 import signal
 
-# A shell starts background jobs with the interrupt signal ignored, and children inherit that.
+# A shell starts background jobs with the interrupt signal ignored, nohup ignores another, and children inherit that.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)

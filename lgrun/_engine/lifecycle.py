@@ -1,6 +1,6 @@
 """The life of a run: where it starts, and how it ends.
 
-claim the thread → decide where to start (`opening`) → step through the program (`flow`), waiting after each step for
+claim the thread → decide where to start (`opening`) → step through the program (`steps`), waiting after each step for
 what still runs and saving what came of it → release the thread
 """
 

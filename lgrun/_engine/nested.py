@@ -24,7 +24,7 @@ def nested_flow(run: Run, planned: Planned, program: Program) -> Flow:
     assert frame.parent is not None
     began = run.world.timer()
     given = planned.args[0]
-    tried = run.was_begun(frame.path)
+    tried = run.calls.was_begun(frame.path)
     note_start(run, planned, nested=True)
     course = _Inner(run, program, frame, tried=tried)
     memory = run.memories.get(course.place) if planned.function.keeps else None

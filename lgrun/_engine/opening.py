@@ -195,8 +195,10 @@ def _continue(run: Run, start: Continue, memory: Memory) -> Life[Opened]:
     answers = _encoded(run, start.answers)
     follow(run, checkpoint, start.saved.writes)
     known = start.saved.writes
+    run.next_answer = start.next_answer
     if checkpoint.entrypoint != run.program.name:
         run.mismatch(run.program.name, Mismatch(f"workflow {checkpoint.entrypoint}", run.program.name, True), None)
+    _check_frontier(run, checkpoint)
     told: list[PendingWrite] = []
     if start.command is not None:
         value = run.encode(run.program.command(start.command), "the Command")
@@ -204,6 +206,14 @@ def _continue(run: Run, start: Continue, memory: Memory) -> Life[Opened]:
     yield from _take_up(run, answers, told)
     state = _taken_up(run, Saved(checkpoint, [*known, *told]), memory)
     return Opened(checkpoint, state, False)
+
+
+def _check_frontier(run: Run, checkpoint: Checkpoint) -> None:
+    """Report nodes that are to run next and that the graph does not have any more, before anything is written."""
+    known = {function.name for function in run.program.functions()}
+    for name in checkpoint.next:
+        if name not in known:
+            run.mismatch(name, Mismatch(f"node {name!r} to run next", "no node of that name", False), None)
 
 
 def _taken_up(run: Run, saved: Saved, memory: Memory) -> Any:

@@ -7,7 +7,8 @@
 
 Rule 1: a program decides what runs next and what the results mean; it never runs anything.
 Rule 2: a program is told results only when every call of the step has returned; a step that stops with a question or
-an error is not applied, and its calls are made again when the run is taken up.
+an error is not applied (but to show what it has come to so far), and its other calls are made again when the run is
+taken up.
 """
 
 from collections.abc import Mapping, Sequence

@@ -85,6 +85,7 @@ class Run:
         self.held: Mapping[str, Any] = {}
         self.step = 0
         self.memories: dict[str, Any] = {}
+        self.next_answer: tuple[Any, ...] = ()
         # Empty as long as nothing is cached anywhere, as a rule for ever.
         self.caches: dict[tuple[str, ...], CacheOf] = {}
         if settings.cache is not None:
@@ -245,10 +246,6 @@ class Run:
             write = self.calls.node(path, names)
         return None if write is None or write.value is None else decode(write.value)
 
-    def was_begun(self, path: Path) -> bool:
-        """Tell whether an earlier run began the call at `path`."""
-        return self.calls.was_begun(path)
-
     # --- values ---
 
     def hand_on(self, value: Any, what: str) -> tuple[Any, Any]:
@@ -285,9 +282,24 @@ class Run:
             return self._accept(decision, schema)
         question = Interrupt(value, decision.id, answers.json_schema(schema))
         self._ask(frame, index, digest, decision, question)
+        if self.next_answer:
+            return self._accept(self._answer(question), schema)
         error = GraphInterrupt((question,))
         frame.saw(error)
         raise error
+
+    def _answer(self, question: Interrupt) -> replay.Answer:
+        """Give a question the answer that the run was given for whatever is asked first."""
+        with self._lock:
+            (value,), self.next_answer = self.next_answer, ()
+        encoded = self.encode(value, f"the answer to {question.id}")
+        with self._lock:
+            self.questions.answer(question.id, encoded)
+            self.asked.pop(question.id, None)
+        if self.journal is not None:
+            write = PendingWrite("answer", self.world.now(), value=encoded, id=question.id, by=self.settings.by)
+            self.journal.add(write)
+        return replay.Answer(question.id, encoded)
 
     def _accept(self, answer: replay.Answer, schema: Any) -> Any:
         """Return an answer in the form its schema asks for; one that does not fit leaves the question open."""

@@ -1,6 +1,6 @@
 """From a saved checkpoint to the snapshot that `get_state` shows."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, TypeAlias
 
 from lgrun._engine.ids import nested_id, task_id
@@ -168,9 +168,9 @@ def _body_of(saved: Saved, start: PendingWrite) -> tuple[Any, list[PregelTask], 
 
 def _replayed(program: Program, saved: Saved, path: Path, ns: str) -> tuple[Any, list[PregelTask], int]:
     """Return how a nested graph stands, from the results of its nodes."""
-    state, number = program.begin(None, None), 0
+    told, state, number = _Told(saved.writes), program.begin(None, None), 0
     while calls := program.next_calls(state):
-        results = [_result(saved, path + call.path) for call in calls]
+        results = [told.result(path + call.path) for call in calls]
         if any(result is None for result in results):
             break
         state, number = program.apply(state, results), number + 1
@@ -191,7 +191,8 @@ def _standing_shown(
     """Return the values of a graph, with what finished nodes of an unfinished step wrote, and the nodes of the step."""
     tasks = tasks_at(program, state, saved, False, after, path, ns)
     channels = program.channels(state)
-    results = [_result(saved, path + call.path) for call in program.next_calls(state)]
+    told = _Told(saved.writes)
+    results = [told.result(path + call.path) for call in program.next_calls(state)]
     if latest and any(result is not None for result in results):
         try:
             channels = program.channels(program.apply(state, results))
@@ -221,15 +222,18 @@ def tasks_at(
         path: of the call, if the workflow is nested.
         ns: of the nested run.
     """
+    told = _Told(saved.writes)
     calls = sorted(program.next_calls(state), key=lambda call: call.rank)
-    return [_task(call, saved, nests, after, path + call.path, ns) for call in calls]
+    return [_task(call, saved.checkpoint, told, nests, after, path + call.path, ns) for call in calls]
 
 
-def _task(call: NodeCall, saved: Saved, nests: bool, after: Saved | None, path: Path, ns: str) -> PregelTask:
-    point, known = saved.checkpoint, None
+def _task(
+    call: NodeCall, point: Checkpoint, told: "_Told", nests: bool, after: Saved | None, path: Path, ns: str
+) -> PregelTask:
+    known = None
     node = task_id(point.id, path)
     if call.recorded:
-        known = _result(saved, path)
+        known = told.result(path)
         result = None if known is None or known.get("handled") else dict(known.get("update", ()))
     else:
         result = None if after is None else decoded(after.checkpoint.value)
@@ -240,36 +244,45 @@ def _task(call: NodeCall, saved: Saved, nests: bool, after: Saved | None, path: 
         id=node,
         name=call.function.name,
         path=call.origin,
-        error=_error(saved, path, finished) if call.recorded or not finished else None,
-        interrupts=_questions(saved, path, after is not None),
+        error=told.error(path, finished) if call.recorded or not finished else None,
+        interrupts=told.questions(path, after is not None),
         state={"configurable": inner} if nests or call.nests else None,
         result=result,
     )
 
 
-def _result(saved: Saved, path: Path) -> Any:
-    """Return what the node at `path` came to, or None."""
-    write = next((write for write in saved.writes if write.kind == "result" and write.path == path), None)
-    return None if write is None else decoded(write.value)
+class _Told:
+    """What a journal tells of each step, sorted out once."""
 
+    def __init__(self, writes: Sequence[PendingWrite]) -> None:
+        self._results: dict[Path, PendingWrite] = {}
+        self._errors: dict[Path, tuple[int, PendingWrite]] = {}
+        self._asked = [write for write in writes if write.kind == "interrupt"]
+        self._open = {write.id for write in open_questions(writes)} if self._asked else set()
+        self._taken_up = -1
+        for number, write in enumerate(writes):
+            if write.kind == "result":
+                self._results.setdefault(write.path, write)
+            elif write.kind == "error":
+                self._errors[write.path] = (number, write)
+            elif write.kind == "run":
+                self._taken_up = number
 
-def _error(saved: Saved, path: Path, finished: bool) -> str | None:
-    """Return the error of a step's latest attempt, of a finished step that of the last one that failed."""
-    found = None
-    for write in saved.writes:
-        if write.kind == "run" and not finished:
-            found = None
-        elif write.kind == "error" and write.path == path:
-            found = decoded(write.value)
-    return found
+    def result(self, path: Path) -> Any:
+        """Return what the node at `path` came to, or None."""
+        write = self._results.get(path)
+        return None if write is None else decoded(write.value)
 
+    def error(self, path: Path, finished: bool) -> str | None:
+        """Return the error of a step's latest attempt, of a finished step that of the last one that failed."""
+        number, write = self._errors.get(path, (-1, None))
+        return decoded(write.value) if write is not None and (finished or number > self._taken_up) else None
 
-def _questions(saved: Saved, path: Path, finished: bool) -> tuple[Interrupt, ...]:
-    """Return the question that the caller was told of: the last one recorded that a step has open, or had."""
-    still_open = {write.id for write in open_questions(saved.writes)}
-    asked = [w for w in saved.writes if w.kind == "interrupt" and w.path[: len(path)] == path]
-    last = [write for write in asked if finished or write.id in still_open][-1:]
-    return tuple(_interrupt(write) for write in last)
+    def questions(self, path: Path, finished: bool) -> tuple[Interrupt, ...]:
+        """Return the question that the caller was told of: the last one recorded that a step has open, or had."""
+        asked = [w for w in self._asked if w.path[: len(path)] == path]
+        last = [write for write in asked if finished or write.id in self._open][-1:]
+        return tuple(_interrupt(write) for write in last)
 
 
 def _empty(config: dict[str, Any]) -> StateSnapshot:

@@ -16,11 +16,16 @@ class Fresh(NamedTuple):
 
 
 class Continue(NamedTuple):
-    """Take up the unfinished run of `saved`, with these answers by question id; `command` says more to a graph."""
+    """Take up the unfinished run of `saved`, with these answers by question id; `command` says more to a graph.
+
+    `next_answer` holds one for the question that is asked next: its own went with the checkpoint that an update by hand
+    has replaced.
+    """
 
     saved: Saved
     answers: Mapping[str, Any]
     command: Command[Any] | None = None
+    next_answer: tuple[Any, ...] = ()
 
 
 class Fork(NamedTuple):
@@ -67,7 +72,8 @@ def decide_start(head: Saved | None, at: Saved | None, input: Any, steered: bool
             raise UnknownInterruptError(_unknown(next(iter(resume)), []))
         return Finished(at)
     answers = {} if resume is None else match_answers(resume, Questions(at.writes).open_ids())
-    return Continue(at, answers, command)
+    updated = at.checkpoint.kind == "update" and resume is not None and not answers and not _is_id_map(resume)
+    return Continue(at, answers, command, (resume,) if updated else ())
 
 
 def _go_back(at: Saved, resume: Any) -> Fork:

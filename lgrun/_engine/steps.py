@@ -143,10 +143,11 @@ def _step(course: Course, state: Any, calls: Sequence[NodeCall]) -> Flow:
 
 
 def wrote(calls: Sequence[NodeCall], results: Sequence[Any]) -> frozenset[str] | None:
-    """Return the channels that a step wrote; None for all, as the input does."""
-    if calls[0].hidden or not calls[0].recorded:
+    """Return the channels that a step wrote; None for all. An input without any counts as all."""
+    if not calls[0].recorded:
         return None
-    return frozenset(key for result in results for key, _ in result.get("update", ()))
+    keys = frozenset(key for result in results for key, _ in result.get("update", ()))
+    return None if calls[0].hidden and not keys else keys
 
 
 def _announce(course: Course, calls: Sequence[NodeCall], frames: Sequence[Frame], results: Sequence[Any]) -> None:

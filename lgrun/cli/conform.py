@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Any, NoReturn
 
+from lgrun._typed import is_typed_dict
 from lgrun.cli.declared import Field, is_text_form, kind_name, object_fields, shown, strip
 from lgrun.cli.inputs import Typed, read_bool, strict_json
 from lgrun.cli.render.text import brief, nearest
@@ -224,7 +225,7 @@ def _check_object(value: Any, annotation: Any, where: str) -> Any:
     fields = {field.name: field for field in object_fields(annotation) or ()}
     _check_keys(value, fields, where)
     found = {key: _check_field(inner, fields[key], f"{where}.{key}") for key, inner in value.items()}
-    if typing.is_typeddict(annotation):
+    if is_typed_dict(annotation):
         return found
     try:
         return annotation(**found)

@@ -9,6 +9,7 @@ import typing
 from collections.abc import Mapping
 from typing import Any
 
+from lgrun._typed import is_typed_dict
 from lgrun.cli.render.text import brief
 
 _EMPTY = inspect.Parameter.empty
@@ -46,7 +47,7 @@ def object_fields(annotation: Any) -> list[Field] | None:
     """Return the fields of a TypedDict, dataclass, NamedTuple or pydantic model; None for any other type."""
     if not isinstance(annotation, type):
         return None
-    if typing.is_typeddict(annotation):
+    if is_typed_dict(annotation):
         required: frozenset[str] = getattr(annotation, "__required_keys__", frozenset())
         return [Field(name, kind, name in required) for name, kind in hints(annotation).items()]
     if dataclasses.is_dataclass(annotation):

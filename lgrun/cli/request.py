@@ -1,11 +1,11 @@
 """The input of a run: what was typed, checked against what the workflow declares."""
 
 import inspect
-import typing
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
+from lgrun._typed import is_typed_dict
 from lgrun.cli import declared
 from lgrun.cli.conform import Mismatch, conform, conform_part
 from lgrun.cli.diagnostics import Problem
@@ -64,7 +64,7 @@ def input_for(loaded: Loaded, request: Request) -> Any:
         raise Problem("no-input", "null is no input: a run without input continues a thread (lgrun resume)")
     try:
         # A graph may be given a part of its state.
-        whole = not hasattr(loaded.workflow, "builder") or not typing.is_typeddict(annotation)
+        whole = not hasattr(loaded.workflow, "builder") or not is_typed_dict(annotation)
         return conform(value, annotation) if whole else conform_part(value, annotation)
     except Mismatch as problem:
         hint = None if problem.where != "input" else _example(loaded, annotation)

@@ -125,11 +125,17 @@ class GraphProgram:
         return [self._call(state, name, index, sent) for index, (name, sent) in enumerate(self._due(state))]
 
     def _due(self, state: Standing) -> Iterator[tuple[str, Send | None]]:
-        """Yield what runs next in the order in which it is started: Sends, then nodes by name."""
+        """Yield what runs next in the order in which it is started: Sends, nodes by name, those led to from outside.
+
+        A node that the graph does not have any more is left out.
+        """
+        known = self.plan.nodes
         for send in state.sends:
-            yield send.node, send
+            if send.node in known:
+                yield send.node, send
         for name in (*state.nodes, *state.added):
-            yield name, None
+            if name in known:
+                yield name, None
 
     def _call(self, state: Standing, name: str, index: int, sent: Send | None) -> NodeCall:
         node = self.plan.nodes[name]
@@ -240,6 +246,8 @@ class GraphProgram:
 
     def _as_node(self, state: Standing, values: Any, name: str) -> tuple[str, NodeResult]:
         """Return what a node would have come to by returning `values`."""
+        if name not in self.plan.nodes:
+            raise InvalidUpdateError(f"Node {name} does not exist")
         result = self.plan.taken_in(values) if name == START else self.plan.result(values)
         seen = {**state.values, **self.plan.merged(state.values, [result])}
         for branch in self.plan.nodes[name].branches:

@@ -10,8 +10,9 @@ import inspect
 import typing
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, is_dataclass
-from typing import Annotated, Any, NotRequired, Required, get_args, get_origin, is_typeddict
+from typing import Annotated, Any, NotRequired, Required, get_args, get_origin
 
+from lgrun._typed import is_typed_dict
 from lgrun.errors import InvalidUpdateError
 from lgrun.types import Overwrite
 
@@ -79,8 +80,8 @@ def hints(schema: Any) -> Mapping[str, Any]:
 
 
 def is_schema(annotation: Any) -> bool:
-    """Tell whether an annotation is a schema of which a node may see a part of the state as."""
-    return is_typeddict(annotation) or (
+    """Tell whether an annotation is a schema, so that a node may see the part of the state that it names."""
+    return is_typed_dict(annotation) or (
         isinstance(annotation, type) and (is_dataclass(annotation) or hasattr(annotation, "model_fields"))
     )
 
@@ -135,7 +136,7 @@ def _empty(kind: Any) -> Callable[[], Any] | None:
 def coerced(schema: Any, values: Mapping[str, Any]) -> Any:
     """Return the part of a state that a node declares to see: a dict, or an instance of its schema."""
     seen = {name: values[name] for name in hints(schema) if name in values}
-    return seen if is_typeddict(schema) else schema(**seen)
+    return seen if is_typed_dict(schema) else schema(**seen)
 
 
 def written(value: Any, keys: Mapping[str, Key]) -> list[tuple[str, Any]] | None:

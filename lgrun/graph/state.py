@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from types import GenericAlias
 from typing import Any, NamedTuple, Self, cast
 
 from lgrun._engine.model import Function
@@ -88,6 +89,9 @@ class StateGraph:
         self._keys: dict[str, Key] = {}
         for schema in (state_schema, self.input_schema, self.output_schema):
             self._declare(schema)
+
+    # Type arguments, as in StateGraph[State, Context], are for readers and for the types of other packages.
+    __class_getitem__ = classmethod(GenericAlias)  # type: ignore[var-annotated]
 
     def _declare(self, schema: Any) -> None:
         for name, key in keys_of(schema).items():
@@ -379,6 +383,8 @@ class CompiledStateGraph(Workflow):
         builder: the graph it was compiled from.
     """
 
+    __class_getitem__ = classmethod(GenericAlias)  # type: ignore[var-annotated]
+
     def __init__(
         self,
         builder: StateGraph,
@@ -395,7 +401,6 @@ class CompiledStateGraph(Workflow):
         super().__init__(program, checkpointer=checkpointer, retry=(), is_async=is_async, source=graph, extras=extras)
         self.builder = builder
         self.input_annotation = builder.input_schema
-        self._graph = program
 
     def _nests(self) -> bool:
         return False

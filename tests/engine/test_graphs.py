@@ -312,3 +312,50 @@ def test_leaving_a_stream(saver: BaseCheckpointSaver, ran: Ran) -> None:
     assert thread_status(saved, held=False) == "stopped"
     assert flow.invoke(None, THREAD)["log"] == ["a", "b", "c"]
     assert ran == ["a", "b", "c"]
+
+
+def test_an_answer_after_an_update_by_hand(saver: BaseCheckpointSaver) -> None:
+    """Whoever changes the state and then answers is understood: the answer is for the question that is asked again."""
+
+    def ask(state: Log) -> dict[str, Any]:
+        return {"log": [interrupt("ok?")]}
+
+    graph = StateGraph(Log).add_node(ask).add_edge(START, "ask").compile(checkpointer=saver)
+    graph.invoke({"log": []}, THREAD)
+    graph.update_state(THREAD, {"log": ["by hand"]}, as_node=START)
+
+    assert graph.invoke(Command(resume="yes"), THREAD)["log"] == ["by hand", "yes"]
+    assert graph.get_state(THREAD).next == ()
+
+
+def test_a_node_that_is_gone(saver: BaseCheckpointSaver, caplog: pytest.LogCaptureFixture) -> None:
+    """A thread that waits at a node which the graph has no more can be looked at; taking it up says so."""
+
+    def ask(state: Log) -> dict[str, Any]:
+        return {"log": [interrupt("ok?")]}
+
+    StateGraph(Log).add_node(ask).add_edge(START, "ask").compile(checkpointer=saver).invoke({"log": []}, THREAD)
+    changed = StateGraph(Log).add_node("other", ask).add_edge(START, "other").compile(checkpointer=saver)
+
+    assert changed.get_state(THREAD).next == ()
+    assert len(list(changed.get_state_history(THREAD))) == 2
+    changed.invoke(Command(resume="yes"), THREAD)
+    assert "node 'ask' to run next" in caplog.text
+
+
+def test_schemas_of_typing_extensions() -> None:
+    """They are what those of `typing` are: a node that declares one sees its keys, which belong to the state."""
+    from typing_extensions import TypedDict as Extended
+
+    class Private(Extended):
+        hidden: int
+
+    def first(state: Log) -> dict[str, Any]:
+        return {"hidden": 1}
+
+    def second(state: Private) -> dict[str, Any]:
+        return {"log": [dict(state)]}
+
+    graph = StateGraph(Log).add_sequence([first, second]).add_edge(START, "first").compile()
+
+    assert graph.invoke({"log": []})["log"] == [{"hidden": 1}]
