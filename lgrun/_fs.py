@@ -59,6 +59,10 @@ class RealFs:
         """Return the names in a directory."""
         return os.listdir(directory)
 
+    def size(self, name: str, parent: int) -> int:
+        """Return how many bytes a file in a directory holds."""
+        return os.stat(name, dir_fd=parent, follow_symlinks=False).st_size
+
     def sync_dir(self, directory: int) -> None:
         """Wait until the names in a directory would survive a power cut."""
         os.fsync(directory)

@@ -83,6 +83,16 @@ class ThreadFiles:
             raise DamagedStateError(f"{self.path} is the directory of another thread; nothing was changed")
         return True
 
+    def size(self) -> int:
+        """Return how many bytes all files hold that are there now."""
+        total = 0
+        for name in self.fs.listdir(self.fd):
+            try:
+                total += self.fs.size(name, self.fd)
+            except FileNotFoundError:
+                pass
+        return total
+
     def numbers(self) -> list[int]:
         """Return the numbers of the checkpoints, ascending.
 

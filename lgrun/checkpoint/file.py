@@ -135,6 +135,11 @@ class FileSaver(BaseCheckpointSaver):
             holder = _read_holder(files) if files else None
         return holder if holder and is_alive(holder) else None
 
+    def size(self, thread_id: str) -> int:
+        """Return how many bytes the files of a thread hold; 0 if there is none."""
+        with self._reading(thread_id, checked=False) as files:
+            return files.size() if files else 0
+
     def read_source(self, thread_id: str, sha256: str) -> bytes | None:
         """Return the workflow's source as it was when its hash was `sha256`; None if it was not kept.
 

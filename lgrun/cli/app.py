@@ -7,7 +7,7 @@ from typing import Any
 
 import typer
 
-from lgrun.cli.commands import doctor, history, invoke, list_threads, resume, show
+from lgrun.cli.commands import doctor, history, invoke, list_threads, prune, resume, rm, show
 from lgrun.cli.diagnostics import Problem, explain, full_traceback
 from lgrun.cli.env import Environment, die_of
 from lgrun.cli.options import Interrupted, shared_first, with_shared_options
@@ -51,6 +51,8 @@ for _name, _command in (
     ("list", list_threads.list_threads),
     ("show", show.show),
     ("history", history.history),
+    ("rm", rm.rm),
+    ("prune", prune.prune),
     ("doctor", doctor.doctor),
 ):
     app.command(_name, cls=Command)(with_shared_options(_command))
@@ -118,6 +120,8 @@ _SYNONYMS = {
     **dict.fromkeys(("answer", "continue", "go", "retry", "reply"), "resume"),
     **dict.fromkeys(("ps", "threads", "status", "all"), "list"),
     **dict.fromkeys(("get", "info", "view", "inspect", "cat", "describe"), "show"),
+    **dict.fromkeys(("delete", "remove", "del"), "rm"),
+    **dict.fromkeys(("clean", "gc", "purge"), "prune"),
     **dict.fromkeys(("log", "logs", "events", "timeline", "trace"), "history"),
 }
 """What people type who know other programs."""

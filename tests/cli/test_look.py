@@ -9,6 +9,8 @@ from datetime import datetime
 
 import pytest
 
+from lgrun.cli.status import HELP_LINE
+
 from .conftest import LGRUN, Result, World
 from .sources import FAIL_ONCE, HELLO, REVIEW
 
@@ -157,7 +159,7 @@ def test_version_imports_the_standard_library_only(lgrun: World) -> None:
     assert "lgrun.cli.app" not in done.stderr
 
 
-@pytest.mark.parametrize("command", ["", "invoke", "resume", "list", "show", "history", "doctor"])
+@pytest.mark.parametrize("command", ["", "invoke", "resume", "list", "show", "history", "rm", "prune", "doctor"])
 def test_help(lgrun: World, command: str) -> None:
     """Every help page begins with examples and ends with the exit codes, also where colours are forced."""
     args = [command] if command else []
@@ -165,7 +167,8 @@ def test_help(lgrun: World, command: str) -> None:
     forced = lgrun(*args, "--help", env={"FORCE_COLOR": "1", "GITHUB_ACTIONS": "true"})
 
     assert plain.code == 0
-    assert plain.stdout.rstrip().rpartition("\n\n")[2].strip().startswith("Exit codes: 0 done")
+    codes = " ".join(plain.stdout[plain.stdout.rindex("Exit codes: ") :].split())
+    assert codes == HELP_LINE
     examples = plain.stdout.index("  lgrun ")
     assert examples < plain.stdout.index("Options:")
     assert plain.stdout == forced.stdout
@@ -186,7 +189,7 @@ def test_hints_name_what_exists(lgrun: World) -> None:
 
     import lgrun as package
 
-    commands = {"invoke", "resume", "list", "show", "history", "doctor"}
+    commands = {"invoke", "resume", "list", "show", "history", "rm", "prune", "doctor"}
     text = "\n".join(path.read_text() for path in (Path(package.__file__).parent / "cli").rglob("*.py"))
     mentioned = set(re.findall(r"[`\"'(]lgrun ([a-z]+)\b", text))
     mentioned |= set(re.findall(r"^    lgrun ([a-z]+) ", text, re.MULTILINE))

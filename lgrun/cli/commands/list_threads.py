@@ -1,6 +1,6 @@
 """`lgrun list`: all threads, newest first."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -10,7 +10,7 @@ from lgrun.cli.env import Environment
 from lgrun.cli.status import ExitStatus
 
 if TYPE_CHECKING:
-    from lgrun.cli.session import Standing
+    from lgrun.cli.selection import Found
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,16 +37,6 @@ class Entry:
         }
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
-    """A thread, before what is shown of it is worked out."""
-
-    thread: str
-    status: str
-    updated: str
-    standing: "Standing"
-
-
 def list_threads(
     env: Environment,
     status: Annotated[
@@ -55,27 +45,31 @@ def list_threads(
             "--status", metavar="STATUS,...", help="Only these: done, failed, stopped, waiting, running, crashed."
         ),
     ] = None,
+    workflow: Annotated[
+        str | None, typer.Option("--workflow", "-w", metavar="WORKFLOW", help="Only those of this workflow.")
+    ] = None,
     limit: Annotated[int, typer.Option("--limit", "-L", min=0, metavar="N", help="At most so many; 0 is all.")] = 20,
 ) -> ExitStatus:
     """List threads, newest first.
 
     \b
     lgrun list
-    lgrun list --status waiting,failed
+    lgrun list --status waiting,failed -w trip
     lgrun list -q | xargs -n1 lgrun show
     """
+    from lgrun.cli.selection import find_threads, of_workflow, read_statuses
     from lgrun.cli.session import open_saver
     from lgrun.cli.views import print_document, wants_document
 
-    wanted = _statuses(status)
+    wanted = read_statuses(status)
     saver = open_saver(env)
-    found = [one for one in _found(env, saver) if not wanted or one.status in wanted]
-    found.sort(key=lambda one: (one.updated, one.thread), reverse=True)
+    found = of_workflow(env, saver, find_threads(env, saver), workflow)
+    found = [one for one in found if not wanted or one.status in wanted]
     chosen = found[:limit] if limit else found
     if env.flags.quiet and not wants_document(env):
         env.put("".join(f"{one.thread}\n" for one in chosen))
         return ExitStatus.DONE
-    shown = [_entry(saver, one) for one in chosen]
+    shown = [entry_of(saver, one) for one in chosen]
     if wants_document(env):
         print_document(env, [entry.document() for entry in shown])
     else:
@@ -83,36 +77,8 @@ def list_threads(
     return ExitStatus.DONE
 
 
-def _statuses(text: str | None) -> frozenset[str]:
-    from lgrun.cli.diagnostics import Problem
-    from lgrun.cli.render.text import nearest
-    from lgrun.cli.status import OF_THREAD
-
-    wanted = frozenset(word.strip() for word in (text or "").split(",") if word.strip())
-    for word in sorted(wanted - OF_THREAD.keys()):
-        near = nearest(word, OF_THREAD)
-        hint = f"did you mean {near}?" if near else f"one of {', '.join(OF_THREAD)}"
-        raise Problem("usage", f"there is no status {word}", hint=hint)
-    return wanted
-
-
-def _found(env: Environment, saver: Any) -> Iterator[Found]:
-    """Yield all threads. One that cannot be read is listed as damaged: it must not hide the others."""
-    from lgrun.cli.session import Standing, standing_of, touched_at
-    from lgrun.errors import StateError
-
-    for thread in saver.threads():
-        try:
-            standing = standing_of(saver, thread)
-        except StateError as error:
-            env.say(f"! {error}")
-            yield Found(thread, "damaged", "", Standing(None, None))
-            continue
-        if standing.saved is not None:
-            yield Found(thread, str(standing.status), touched_at(standing.saved), standing)
-
-
-def _entry(saver: Any, found: Found) -> Entry:
+def entry_of(saver: Any, found: "Found") -> Entry:
+    """Work out what is shown of a thread."""
     from lgrun.cli.session import origin_of
     from lgrun.cli.views import question_of
 
