@@ -1,7 +1,8 @@
 """From what a person typed to the answer a question wants."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any, NoReturn
 
 from lgrun.cli.diagnostics import Problem
@@ -11,7 +12,7 @@ from lgrun.cli.question import Question, word_of
 from lgrun.cli.render.text import brief, nearest, one_line
 from lgrun.cli.schema import BadAnswer, check_schema, same
 
-__all__ = ["BadAnswer", "choose", "coerce", "read_answers"]
+__all__ = ["BadAnswer", "Given", "choose", "coerce", "read_answers"]
 
 
 def coerce(question: Question, value: Any) -> Any:
@@ -138,28 +139,63 @@ def _json(text: str) -> Any:
 # --- the arguments of `resume`
 
 
-def read_answers(
-    env: Environment, questions: Sequence[Question], items: Sequence[str], value: str | None, text: str | None
-) -> dict[str, Any]:
+@dataclass(frozen=True, slots=True)
+class Given:
+    """What was typed as answers.
+
+    Args:
+        items: the ITEMs.
+        value: that of --value.
+        text: that of --text.
+        every: that one is the answer to every open question.
+        answers: that of --answers.
+    """
+
+    items: Sequence[str] = ()
+    value: str | None = None
+    text: str | None = None
+    every: bool = False
+    answers: str | None = None
+
+    def __bool__(self) -> bool:
+        return bool(self.items) or self.every or (self.value, self.text, self.answers) != (None, None, None)
+
+
+def read_answers(env: Environment, questions: Sequence[Question], given: Given) -> dict[str, Any]:
     """Return the answers given on the command line, by interrupt id.
 
     Raises:
         Problem: they name no open question, or do not fit.
     """
     answers: dict[str, Any] = {}
-    if value is not None or text is not None:
-        question = _the_one(questions)
-        given = str(text) if text is not None else _read_value(env, question, str(value))
-        answers[question.interrupt] = _fit(env, question, given)
-    for item in items:
+    for question, value in _typed(env, questions, given):
+        if question.interrupt in answers:
+            raise Problem("bad-answer", f"q{question.q} is answered twice")
+        answers[question.interrupt] = _fit(env, question, value)
+    return answers
+
+
+def _typed(env: Environment, questions: Sequence[Question], given: Given) -> Iterator[tuple[Question, Any]]:
+    """Yield what was typed for which question."""
+    if given.value is not None or given.text is not None:
+        if given.every and given.value == "-" and len(questions) > 1:
+            raise Problem("usage", "--value - can be read once only", hint="give the answers with --answers -")
+        for question in questions if given.every else [_the_one(questions)]:
+            value = given.text if given.text is not None else _read_value(env, question, str(given.value))
+            yield question, value
+    elif given.every:
+        raise Problem("usage", "--all says to which questions, but not what", hint="add --value VALUE or --text STRING")
+    if given.answers is not None:
+        found = parse_value(given.answers, env)
+        if not isinstance(found, dict):
+            raise Problem("bad-answer", f"--answers wants an object, got {brief(found)}", hint='like {"q1": "yes"}')
+        for key, value in found.items():
+            yield _named(key, questions), value
+    for item in given.items:
         if not is_item(item):
             _no_item(env, item, questions)
         parsed = parse_item(item, env)
-        question = _named(parsed.key, questions)
-        if question.interrupt in answers:
-            raise Problem("bad-answer", f"q{question.q} is answered twice")
-        answers[question.interrupt] = _fit(env, question, parsed.value)
-    return answers
+        yield _named(parsed.key, questions), parsed.value
 
 
 def _read_value(env: Environment, question: Question, text: str) -> Any:
@@ -179,7 +215,7 @@ def _the_one(questions: Sequence[Question]) -> Question:
         "several-questions",
         f"{len(questions)} questions are open: say which one is answered",
         context=[question.line() for question in questions],
-        hint=f"like q{questions[0].q}=ANSWER",
+        hint=f"like q{questions[0].q}=ANSWER, or the same for all with --all",
     )
 
 

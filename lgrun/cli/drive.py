@@ -14,6 +14,7 @@ from lgrun.cli.prompt import ask_all
 from lgrun.cli.question import Question
 from lgrun.cli.render.plain import Reporter
 from lgrun.cli.render.values import readable
+from lgrun.cli.status import ExitStatus
 from lgrun.cli.timeline import NO_NAME
 
 GRACE = 10.0
@@ -34,6 +35,7 @@ class Job:
         config: `configurable` values beside the thread.
         context: what the run's code gets as `runtime.context`.
         given: the names of both, for the record.
+        timeout: seconds after which it is stopped, those that a person is asked left out; None for never.
     """
 
     workflow: Any
@@ -45,6 +47,7 @@ class Job:
     config: Mapping[str, Any]
     context: Any
     given: str | None
+    timeout: float | None = None
 
     @property
     def name(self) -> str:
@@ -65,6 +68,7 @@ class Outcome:
         questions: the open ones.
         signal: the signal that stopped it.
         paused: it stopped at a breakpoint.
+        timed_out: it was stopped because its time was over.
     """
 
     status: str = "stopped"
@@ -74,6 +78,7 @@ class Outcome:
     questions: list[Question] = field(default_factory=list)
     signal: int | None = None
     paused: bool = False
+    timed_out: bool = False
 
 
 def converse(env: Environment, job: Job, payload: Any, *, asking: bool = True) -> Outcome:
@@ -87,19 +92,22 @@ def converse(env: Environment, job: Job, payload: Any, *, asking: bool = True) -
     """
     from lgrun.types import Command
 
-    outcome = run(env, job, payload)
+    started, asked = env.monotonic(), env.asked
+    outcome = run(env, job, payload, timeout=job.timeout)
     while asking and outcome.status == "waiting" and env.interactive():
         answers = ask_all(env, outcome.questions)
         if answers.interrupted:
             outcome.signal = signal.SIGINT
         if answers.given:
-            outcome = run(env, job, Command(resume=answers.given))
+            spent = env.monotonic() - started - (env.asked - asked)
+            left = None if job.timeout is None else max(job.timeout - spent, 0.0)
+            outcome = run(env, job, Command(resume=answers.given), timeout=left)
         if answers.left:
             break
     return outcome
 
 
-def run(env: Environment, job: Job, payload: Any) -> Outcome:
+def run(env: Environment, job: Job, payload: Any, *, timeout: float | None = None) -> Outcome:
     """Run once and report on stderr what happens.
 
     A disk that refuses and code that changed end a run like a failure of the workflow: what is saved is kept.
@@ -117,7 +125,11 @@ def run(env: Environment, job: Job, payload: Any) -> Outcome:
     events = job.workflow.events(payload, config, tokens=tokens, **options)
     outcome = Outcome(name=job.name)
     failures: list[Any] = []
-    with _reporter(env) as reporter, _signals(reporter, events.cancel) as caught:
+    with (
+        _reporter(env) as reporter,
+        _signals(reporter, events.cancel) as caught,
+        _time_limit(reporter, events.cancel, timeout) as over,
+    ):
         try:
             for event in _told_once(events):
                 if event.type in ("task.error", "node.error"):
@@ -127,6 +139,7 @@ def run(env: Environment, job: Job, payload: Any) -> Outcome:
                 reporter.tell(event)
         except (StateError, ReplayMismatchError) as error:
             outcome = Outcome("failed", job.name, error)
+    outcome.timed_out = bool(over) and outcome.status == "stopped" and not outcome.paused
     outcome.signal = caught[0] if caught and outcome.status != "done" else None
     return outcome
 
@@ -201,6 +214,42 @@ def _signals(reporter: Reporter, cancel: Callable[[str], None]) -> Iterator[list
     finally:
         for signum in changed:
             signal.signal(signum, signal.SIG_DFL if signum in caught else old[signum])
+
+
+@contextmanager
+def _time_limit(reporter: Reporter, cancel: Callable[[str], None], seconds: float | None) -> Iterator[list[bool]]:
+    """Stop the run in good order once its time is over; tasks that then still run get as long as after SIGTERM.
+
+    Yields:
+        A list that has an element once the time is over.
+    """
+    over: list[bool] = []
+    if seconds is None:
+        yield over
+        return
+    import threading
+
+    ended = threading.Event()
+
+    def watch() -> None:
+        if ended.wait(min(seconds, threading.TIMEOUT_MAX)):
+            return
+        over.append(True)
+        running = reporter.running()
+        reporter.say(f"the time is over: stopping{f' after {running}' if running else ''}…")
+        end = time.monotonic() + GRACE
+        while time.monotonic() < end:
+            # Again and again: the run may be about to begin only now.
+            cancel("timeout")
+            if ended.wait(0.05):
+                return
+        os._exit(ExitStatus.TIMEOUT)
+
+    threading.Thread(target=watch, daemon=True).start()
+    try:
+        yield over
+    finally:
+        ended.set()
 
 
 def _stopping(signum: int, reporter: Reporter) -> str:

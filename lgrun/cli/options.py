@@ -14,6 +14,10 @@ from lgrun.cli.env import Environment, Flags
 from lgrun.cli.status import ExitStatus
 
 Wait = Annotated[str | None, typer.Option("--wait", metavar="DUR", help="Wait if the thread is busy: 10s, 5m, 2h.")]
+Timeout = Annotated[
+    str | None,
+    typer.Option("--timeout", metavar="DUR", help="Stop the run after so long (124); resume continues it."),
+]
 OnChange = Annotated[
     Literal["warn", "fail", "ignore"],
     typer.Option("--on-change", help="When the code no longer does what is recorded."),

@@ -38,6 +38,8 @@ def conclude(
 def _exit_status(outcome: Outcome, problem: Problem | None) -> ExitStatus:
     if outcome.signal is not None:
         return ExitStatus(128 + outcome.signal)
+    if outcome.timed_out:
+        return ExitStatus.TIMEOUT
     if outcome.status == "stopped" and not outcome.paused:
         return ExitStatus.INTERRUPTED
     return problem.status if problem is not None else OF_THREAD[outcome.status]
@@ -87,8 +89,14 @@ def _talk(
         if outcome.questions:
             yield from waiting_lines(env, thread, outcome.questions)
     else:
-        yield f"■ {thread} stopped{' at a breakpoint' if outcome.paused else ''}"
+        yield f"■ {thread} stopped{_why(outcome)}"
         yield from _kept(env, saver, thread)
+
+
+def _why(outcome: Outcome) -> str:
+    if outcome.timed_out:
+        return ": its time was over"
+    return " at a breakpoint" if outcome.paused else ""
 
 
 def _failure(env: Environment, thread: str, outcome: Outcome, problem: Problem | None) -> Iterator[str]:

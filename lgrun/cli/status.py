@@ -15,6 +15,7 @@ class ExitStatus(IntEnum):
     REFUSED = 6
     BUG = 70
     STATE_IO = 74
+    TIMEOUT = 124
     HANGUP = 129
     INTERRUPTED = 130
     TERMINATED = 143
@@ -33,6 +34,6 @@ OF_THREAD = {
 
 HELP_LINE = (
     "Exit codes: 0 done, 1 failed, 2 usage, 3 waiting for an answer, 4 not found, 5 busy, 6 refused, "
-    "70 bug, 74 state i/o, 129/130/143 stopped by a signal"
+    "70 bug, 74 state i/o, 124 timeout, 129/130/143 stopped by a signal"
 )
 """The last line of every help page."""

@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from lgrun.cli.env import Environment
-from lgrun.cli.options import Config, Context, OnChange, Wait
+from lgrun.cli.options import Config, Context, OnChange, Timeout, Wait
 from lgrun.cli.status import ExitStatus
 
 if TYPE_CHECKING:
     from lgrun.checkpoint.base import Saved
+    from lgrun.cli.starting import Place, Start
 
 
 def invoke(
@@ -36,11 +37,19 @@ def invoke(
     ] = None,
     text: Annotated[str | None, typer.Option("--text", metavar="STRING", help="The whole input is this text.")] = None,
     thread: Annotated[str | None, typer.Option("--thread", "-t", metavar="ID", help="Name the thread.")] = None,
+    once: Annotated[
+        bool,
+        typer.Option("--once", help="Start the thread or go on with it; if it is done, print its result again."),
+    ] = False,
     discard: Annotated[bool, typer.Option("--discard", help="Give up an unfinished run of the thread.")] = False,
     config: Config = None,
     context: Context = None,
     wait: Wait = None,
+    timeout: Timeout = None,
     on_change: OnChange = "warn",
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", "-n", help="Check the input, say what would be done, and do nothing.")
+    ] = False,
 ) -> ExitStatus:
     """Start a workflow and print what it returns.
 
@@ -48,50 +57,64 @@ def invoke(
     lgrun invoke trip city=Rome -t rome
     lgrun invoke workflows/trip.py -i '{"city": "Paris"}'
     echo '{"city": "Oslo"}' | lgrun invoke trip -i -
+    lgrun invoke trip city=Rome -t rome --once
+
+    With --once the same command can be given again: it starts the thread, goes on with one that failed or was stopped,
+    is 3 while that waits, and prints the saved result of one that is done. The input must be the same.
     """
     from lgrun.cli.discover import find
-    from lgrun.cli.drive import Job, converse
+    from lgrun.cli.going_on import Manner
     from lgrun.cli.inputs import parse_duration
     from lgrun.cli.loading import load
-    from lgrun.cli.memories import Memories
-    from lgrun.cli.report import conclude
     from lgrun.cli.request import input_for, read_request
-    from lgrun.cli.session import attach, open_saver, state_path
-    from lgrun.cli.settings import context_of, needed_text, read_settings
+    from lgrun.cli.settings import context_of, read_settings
+    from lgrun.cli.starting import Start, begin, open_place
+    from lgrun.cli.starting import once as start_or_go_on
 
     env.keep_streams_from_workflow()
-    patience = parse_duration(wait)
+    patience, limit = parse_duration(wait) or 0.0, parse_duration(timeout)
     request = read_request(env, given=given, text=text, items=items or ())
     settings = read_settings(env, config or (), context or ())
     _check_name(env, thread)
-    started = env.monotonic()
+    if once:
+        _check_once(thread, discard)
     loaded = load(find(workflow, env), env)
     payload = input_for(loaded, request)
     made = context_of(loaded, settings)
-    saver = open_saver(env, loaded, settings.names())
-    memories = Memories(loaded, state_path(env))
-    for notice in (*attach(loaded, saver), *memories.attach()):
-        env.say(f"! {notice}")
-    store = loaded.workflow.checkpointer or saver
-    name = env.thread = thread or _fresh_name(store, loaded.title)
-    _refuse_unfinished(env, store.load(name), discard, ours=False)
-    saver.guard = lambda saved: _refuse_unfinished(env, saved, discard, ours=True)
-    memories.plant()
-    env.needs = needed_text(settings)
-    env.note(f"▸ {name}")
-    job = Job(
-        loaded.workflow,
-        name,
-        on_change,
-        patience or 0.0,
-        "invoke",
-        loaded.title,
-        settings.config,
-        made,
-        settings.record(),
-    )
-    outcome = converse(env, job, payload)
-    return conclude(env, store, name, outcome, seconds=env.monotonic() - started - env.asked)
+    start = Start(loaded, payload, made, thread, Manner("invoke", on_change, patience, limit, settings))
+    place = open_place(env, start)
+    if dry_run:
+        return _dry_run(env, start, place, once, discard)
+    if once:
+        return start_or_go_on(env, start, place, str(thread))
+    name = env.thread = thread or _fresh_name(place.store, loaded.title)
+    _refuse_unfinished(env, place.store.load(name), discard, ours=False)
+    return begin(env, start, place, name, lambda saved: _refuse_unfinished(env, saved, discard, ours=True))
+
+
+def _check_once(thread: str | None, discard: bool) -> None:
+    from lgrun.cli.diagnostics import Problem
+
+    if thread is None:
+        raise Problem("usage", "--once needs the name of the thread", hint="add -t ID: the same ID is the same run")
+    if discard:
+        raise Problem("usage", "--once and --discard exclude each other")
+
+
+def _dry_run(env: Environment, start: "Start", place: "Place", once: bool, discard: bool) -> ExitStatus:
+    """Do all that comes before a run, with the same refusals."""
+    from lgrun.cli.going_on import standing_when_free
+    from lgrun.cli.session import Standing
+    from lgrun.cli.starting import action_of, check_same, describe
+
+    standing = Standing(None, None)
+    if start.thread is not None:
+        standing = standing_when_free(place.store, start.thread, start.manner.patience)
+    if standing.saved is not None and once:
+        check_same(place.store, standing.saved, start)
+    elif standing.saved is not None:
+        _refuse_unfinished(env, standing.saved, discard, ours=True)
+    return describe(env, start, action_of(standing, only_once=once))
 
 
 def _check_name(env: Environment, thread: str | None) -> None:

@@ -1,0 +1,251 @@
+"""invoke --once and --dry-run, --timeout, and the ways to answer several questions at once."""
+
+from collections.abc import Callable, Sequence
+
+import pytest
+
+from .conftest import Result, World
+from .sources import ASK, FAIL_ONCE, HEAD, HELLO, SLOW, TYPED
+
+Check = Callable[[Result, int, Sequence[str]], None]
+
+COUNTED = HELLO.replace("    return f", '    open("ran.txt", "a").write("x")\n    return f')
+
+PARALLEL = (
+    HEAD
+    + """
+@task
+def ask(what: str):
+    return interrupt(what)
+
+@entrypoint()
+def two(input: dict):
+    return [call.result() for call in [ask("a?"), ask("b?")]]
+"""
+)
+
+GRAPH = """
+from typing import TypedDict
+from lgrun.graph import START, StateGraph
+
+class State(TypedDict, total=False):
+    topic: str
+    said: str
+
+def say(state: State) -> dict:
+    open("ran.txt", "a").write("x")
+    return {"said": f"about {state['topic']}"}
+
+graph = StateGraph(State).add_node(say).add_edge(START, "say").compile()
+"""
+
+
+def test_once_prints_the_saved_result(lgrun: World) -> None:
+    """Given again, the command runs nothing and prints the same."""
+    lgrun.write("hello.py", COUNTED)
+
+    first, second = (lgrun("invoke", "hello.py", "Ann", "--once", "-t", "t") for _ in range(2))
+
+    assert (first.code, first.stdout) == (second.code, second.stdout) == (0, '"hello Ann"\n')
+    assert (lgrun.folder / "ran.txt").read_text() == "x"
+    assert lgrun("show", "t", "--get", "run").stdout == "1\n"
+    assert lgrun("invoke", "hello.py", "Ann", "--once", "-t", "t", "--json").json["value"] == "hello Ann"
+
+
+def test_once_of_a_graph(lgrun: World) -> None:
+    """The input of a graph is compared with that of its thread, whatever its state is now."""
+    lgrun.write("plan.py", GRAPH)
+    args = ("invoke", "plan.py", "--once", "-t", "t")
+
+    assert lgrun(*args, "topic=cats").json == lgrun(*args, "topic=cats").json == {"topic": "cats", "said": "about cats"}
+    assert lgrun(*args, "topic=dogs").code == 2
+    assert (lgrun.folder / "ran.txt").read_text() == "x"
+
+
+def test_once_goes_on(lgrun: World) -> None:
+    """A thread that failed is continued: what is finished does not run again."""
+    lgrun.write("flaky.py", FAIL_ONCE)
+    args = ("invoke", "flaky.py", "--once", "-t", "t")
+
+    assert [lgrun(*args).code for _ in range(2)] == [1, 1]
+    (lgrun.folder / "ok").touch()
+    done = lgrun(*args)
+
+    assert (done.code, done.stdout) == (0, "2\n")
+    assert (lgrun.folder / "ran.txt").read_text() == "first\n"
+
+
+def test_once_waits(lgrun: World) -> None:
+    """A thread that waits is 3 again, with its question, and nothing is discarded."""
+    lgrun.write("ask.py", ASK)
+    args = ("invoke", "ask.py", "--once", "-t", "t", "a=1")
+    lgrun(*args)
+    before = lgrun.files()
+
+    again = lgrun(*args, "--json")
+
+    assert again.code == again.json["exit"] == 3
+    assert again.json["questions"][0]["text"] == "what?"
+    assert lgrun.files() == before
+    assert lgrun("resume", "t", "--value", "5").code == 0
+    assert lgrun(*args).stdout == "5\n"
+
+
+def test_once_while_it_runs(lgrun: World) -> None:
+    """While another process runs the thread it is 5; with --wait, its result is printed when it is there."""
+    lgrun.write("slow.py", SLOW)
+    args = ("invoke", "slow.py", "1.5", "--once", "-t", "t")
+    run = lgrun.start(*args)
+    try:
+        while not (lgrun.folder / "started").exists():
+            assert run.poll() is None
+        busy = lgrun(*args)
+        waited = lgrun(*args, "--wait", "20s")
+    finally:
+        out, _ = run.communicate(timeout=20)
+
+    assert busy.code == 5
+    assert (run.returncode, out) == (0, '"after"\n')
+    assert (waited.code, waited.stdout) == (0, '"after"\n')
+    assert lgrun("show", "t", "--get", "run").stdout == "1\n"
+
+
+@pytest.mark.parametrize(
+    ("args", "words"),
+    [
+        (["hello.py", "Bob", "-t", "t"], ['"Ann"', '"Bob"']),
+        (["ask.py", "-t", "t"], ["t is a thread of hello, not of ask"]),
+        (["hello.py", "Ann"], ["-t ID"]),
+        (["hello.py", "Ann", "-t", "t", "--discard"], ["exclude each other"]),
+    ],
+)
+def test_once_is_refused(lgrun: World, assert_one_message: Check, args: list[str], words: list[str]) -> None:
+    """With another input or workflow, without a name, or with --discard."""
+    lgrun.write("hello.py", HELLO)
+    lgrun.write("ask.py", ASK)
+    lgrun("invoke", "hello.py", "Ann", "--once", "-t", "t")
+
+    assert_one_message(lgrun("invoke", "--once", *args), 2, words)
+    assert lgrun.threads() == ["t"]
+
+
+def test_dry_run(lgrun: World) -> None:
+    """--dry-run prints the checked input, says what would be done, and creates nothing."""
+    lgrun.write("typed.py", TYPED + "\nopen('loaded', 'w')\n")
+
+    plain = lgrun("invoke", "typed.py", "topic=cats", "limit=5", "-n", "-t", "t")
+    document = lgrun("invoke", "typed.py", "topic=cats", "--dry-run", "--json").json
+    wrong = lgrun("invoke", "typed.py", "topic=cats", "limit=ten", "-n")
+
+    assert (plain.code, plain.json) == (0, {"topic": "cats", "limit": 5})
+    assert "typed in typed.py: would start thread t; nothing was run" in plain.stderr
+    assert (document["action"], document["thread"], document["workflow"]["name"]) == ("start", None, "typed")
+    assert wrong.code == 2
+    assert "input.limit" in wrong.stderr
+    assert lgrun.files() == []
+
+
+@pytest.mark.parametrize(
+    ("thread", "options", "action"),
+    [
+        ("done", [], "rerun"),
+        ("done", ["--once"], "print"),
+        ("failed", ["--once"], "continue"),
+        ("failed", ["--discard"], "restart"),
+        ("failed", [], None),
+    ],
+)
+def test_dry_run_on_a_thread(lgrun: World, thread: str, options: list[str], action: str | None) -> None:
+    """What would be done depends on how the thread stands; what would be refused is refused."""
+    lgrun.write("flaky.py", FAIL_ONCE)
+    if thread == "done":
+        (lgrun.folder / "ok").touch()
+    lgrun("invoke", "flaky.py", "-t", thread)
+    before = lgrun.files()
+
+    result = lgrun("invoke", "flaky.py", "-t", thread, "-n", "--json", *options)
+
+    assert result.json.get("action") == action
+    assert result.code == (0 if action else 2)
+    assert lgrun.files() == before
+
+
+@pytest.mark.parametrize("command", ["invoke", "resume"])
+def test_timeout(lgrun: World, command: str) -> None:
+    """A run whose time is over is 124: what runs may finish and is kept, what follows does not begin."""
+    lgrun.write("slow.py", SLOW)
+    args = ["invoke", "slow.py", "1", "-t", "t"]
+    if command == "resume":
+        lgrun.write("slow.py", SLOW.replace("time.sleep(seconds)", "raise ValueError"))
+        assert lgrun(*args).code == 1
+        lgrun.write("slow.py", SLOW)
+        args = ["resume", "t"]
+
+    stopped = lgrun(*args, "--timeout", "0.2s", "--json")
+
+    assert stopped.code == stopped.json["exit"] == 124
+    assert stopped.json["status"] == "stopped"
+    assert "lgrun resume t" in stopped.stderr
+    assert not (lgrun.folder / "after").exists()
+    gone_on = lgrun("resume", "t", "--timeout", "20s")
+    assert (gone_on.code, gone_on.stdout) == (0, '"after"\n')
+    assert "⟲ nap" in gone_on.stderr
+
+
+def two_questions(lgrun: World) -> list[str]:
+    """Start a thread with two open questions; return which number each has. They are asked at the same time."""
+    lgrun.write("two.py", PARALLEL)
+    questions = lgrun("invoke", "two.py", "-t", "t", "--json").json["questions"]
+    return [question["id"] for question in sorted(questions, key=lambda question: question["text"])]
+
+
+def test_partial_answers(lgrun: World) -> None:
+    """One of two questions is answered: that is kept, the other is asked again, and both come to the run."""
+    a, b = two_questions(lgrun)
+
+    first = lgrun("resume", "t", f"{b}=late", "--json")
+    second = lgrun("resume", "t", f"{a}=early")
+
+    assert first.code == 3
+    assert [question["id"] for question in first.json["questions"]] == [a]
+    assert (second.code, second.json) == (0, ["early", "late"])
+
+
+@pytest.mark.parametrize(
+    ("args", "answers"),
+    [
+        (["--all", "--value", "true"], {"q1": True, "q2": True}),
+        (["--all", "--text", "true"], {"q1": "true", "q2": "true"}),
+        (["--answers", '{"q2": 2, "q1": [1]}'], {"q1": [1], "q2": 2}),
+        (["--answers", "@both.json"], {"q1": "x", "q2": "y"}),
+        (["--answers", '{"q2": 2}', "q1=a"], {"q1": "a", "q2": 2}),
+    ],
+)
+def test_answers_to_several_questions(lgrun: World, args: list[str], answers: dict[str, object]) -> None:
+    """The same answer for all, or one object with all."""
+    lgrun.write("both.json", '{"q1": "x", "q2": "y"}')
+    numbers = two_questions(lgrun)
+
+    result = lgrun("resume", "t", *args)
+
+    assert (result.code, result.json) == (0, [answers[number] for number in numbers])
+
+
+@pytest.mark.parametrize(
+    ("args", "words"),
+    [
+        (["--value", "1"], ["2 questions are open", "--all"]),
+        (["--all"], ["--value"]),
+        (["--all", "--value", "1", "q1=2"], ["q1 is answered twice"]),
+        (["--answers", "[1, 2]"], ["wants an object"]),
+        (["--answers", '{"q3": 1}'], ["no open question q3"]),
+        (["--answers", '{"q1": 1'], ["not valid JSON"]),
+    ],
+)
+def test_answers_that_are_refused(lgrun: World, assert_one_message: Check, args: list[str], words: list[str]) -> None:
+    """Nothing is sent unless all of it is right."""
+    lgrun.write("two.py", PARALLEL)
+    lgrun("invoke", "two.py", "-t", "t")
+
+    assert_one_message(lgrun("resume", "t", *args), 2, words)
+    assert len(lgrun("show", "t", "--json").json["questions"]) == 2

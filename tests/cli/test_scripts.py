@@ -1,0 +1,169 @@
+"""The scripts of the README, run as they are printed there, by sh and by bash."""
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from .conftest import World
+from .sources import ASK, HEAD, HELLO
+
+README = (Path(__file__).parents[2] / "README.md").read_text()
+SHELLS = [shell for shell in ("sh", "bash") if shutil.which(shell)]
+
+RELEASE = (
+    HEAD
+    + """
+@task
+def ask(what: str):
+    return interrupt(what)
+
+@entrypoint()
+def release(input: dict):
+    return [call.result() for call in [ask("ship it?"), ask("tell them?")]]
+"""
+)
+
+JOB = (
+    HEAD
+    + """
+import os
+
+@entrypoint()
+def job(input: dict):
+    with open("ran.txt", "a") as file:
+        file.write(f"{input['n']}\\n")
+    if input["n"] == 2 and not os.path.exists("ok"):
+        raise ValueError("not yet")
+    return input["n"]
+"""
+)
+
+
+def printed(beginning: str) -> str:
+    """Return the block of the README that begins so."""
+    (code,) = (
+        code
+        for code in re.findall(r"^```\w*\n(.*?)^```$", README, re.DOTALL | re.MULTILINE)
+        if code.startswith(beginning)
+    )
+    return str(code)
+
+
+def sh(lgrun: World, shell: str, script: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    """Run a script with `lgrun`, and a `logger` that writes to a file, on the PATH."""
+    tools = lgrun.folder / "bin"
+    tools.mkdir(exist_ok=True)
+    logger = tools / "logger"
+    logger.write_text(f'#!/bin/sh\necho "$*" >> "{lgrun.folder}/syslog"\n')
+    logger.chmod(0o755)
+    env = lgrun.env(variables)
+    env["PATH"] = f"{tools}:{Path(sys.executable).parent}:{env['PATH']}"
+    return subprocess.run(
+        [shell, "-c", script],
+        cwd=lgrun.folder,
+        env=env,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+
+def cron_line(log: Path) -> str:
+    """Return what cron hands to the shell: the line without its times, each escaped % a %; another log file."""
+    line = printed("0 7 * * *").strip()
+    assert "%" not in line.replace("\\%", ""), "cron would end the command there"
+    return line.removeprefix("0 7 * * *").strip().replace("\\%", "%").replace("/var/log/digest", str(log))
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+def test_the_line_of_a_crontab(lgrun: World, shell: str) -> None:
+    """It writes the result once per call, is silent and no failure while a question is open, and logs a failure."""
+    log = lgrun.folder / "digest.log"
+    lgrun.write("workflows/digest.py", ASK.replace("def ask", "def digest"))
+    line = cron_line(log)
+
+    waiting = [sh(lgrun, shell, line) for _ in range(2)]
+    (thread,) = lgrun.threads()
+
+    assert [(done.returncode, done.stdout) for done in waiting] == [(0, ""), (0, "")]
+    assert re.fullmatch(r"digest-\d{4}-\d\d-\d\d", thread)
+    assert log.read_text() == ""
+    lgrun("resume", thread, "--value", "news")
+    done = sh(lgrun, shell, line)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert log.read_text() == '"news"\n'
+    assert not (lgrun.folder / "syslog").exists()
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+def test_the_line_of_a_crontab_that_fails(lgrun: World, shell: str) -> None:
+    """A failure is logged."""
+    lgrun.write("workflows/digest.py", ASK.replace('return interrupt("what?")', "raise ValueError"))
+
+    done = sh(lgrun, shell, cron_line(lgrun.folder / "digest.log"))
+
+    assert done.returncode == 0
+    assert (lgrun.folder / "syslog").read_text() == "digest failed\n"
+    assert "ValueError" in done.stderr
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+def test_approving_everything(lgrun: World, shell: str) -> None:
+    """All questions of all waiting threads of one workflow are answered, and no other's."""
+    lgrun.write("workflows/release.py", RELEASE)
+    lgrun.write("workflows/other.py", ASK)
+    for thread in ("r1", "r2"):
+        assert lgrun("invoke", "release", "-t", thread).code == 3
+    assert lgrun("invoke", "workflows/other.py", "-t", "o").code == 3
+
+    done = sh(lgrun, shell, printed("lgrun list --status waiting"))
+
+    assert (done.returncode, done.stdout) == (0, "[true, true]\n" * 2)
+    assert lgrun("list", "--status", "waiting", "-q").stdout == "o\n"
+    # Nothing waits any more: nothing is run.
+    again = sh(lgrun, shell, printed("lgrun list --status waiting"))
+    assert (again.returncode, again.stdout, again.stderr) == (0, "", "")
+
+
+@pytest.mark.skipif(not shutil.which("jq"), reason="jq is not installed")
+@pytest.mark.parametrize("shell", SHELLS)
+def test_the_gate_of_a_ci_job(lgrun: World, shell: str) -> None:
+    """It passes with a notice while the release waits, and with the document once it is done."""
+    lgrun.write("workflows/release.py", RELEASE)
+    gate = printed('lgrun invoke release -t "rel-$TAG"')
+
+    waiting = sh(lgrun, shell, gate, TAG="v1")
+    lgrun("resume", "rel-v1", "--all", "--value", "yes")
+    done = sh(lgrun, shell, gate, TAG="v1")
+
+    assert waiting.returncode == 0
+    assert waiting.stdout in ("::notice::waiting: ship it?\n", "::notice::waiting: tell them?\n")
+    assert (done.returncode, done.stdout) == (0, "")
+    assert json.loads((lgrun.folder / "run.json").read_text())["value"] == ["yes", "yes"]
+    lgrun.write("workflows/release.py", HELLO.replace("def hello", "def release"))
+    assert sh(lgrun, shell, gate, TAG="v2").returncode == 2
+
+
+@pytest.mark.skipif(not shutil.which("jq"), reason="jq is not installed")
+@pytest.mark.parametrize("shell", SHELLS)
+def test_many_inputs(lgrun: World, shell: str) -> None:
+    """Given again, only the input that had failed runs."""
+    lgrun.write("workflows/job.py", JOB)
+    lgrun.write("jobs.json", '[{"n": 1}, {"n": 2}, {"n": 3}]')
+    line = printed("jq -c '.[]' jobs.json")
+
+    first = sh(lgrun, shell, line)
+    (lgrun.folder / "ok").touch()
+    second = sh(lgrun, shell, line)
+
+    # xargs says 123 if one of its commands failed.
+    assert (first.returncode, sorted(first.stdout.split())) == (123, ["1", "3"])
+    assert (second.returncode, sorted(second.stdout.split())) == (0, ["1", "2", "3"])
+    assert sorted((lgrun.folder / "ran.txt").read_text().split()) == ["1", "2", "2", "3"]
+    assert len(lgrun.threads()) == 3
