@@ -34,6 +34,12 @@ LookThread = Annotated[
     str,
     typer.Argument(metavar="THREAD", show_default=False, help="A thread's id or the start of it, @last or @waiting."),
 ]
+LookStep = Annotated[
+    str,
+    typer.Argument(
+        metavar="THREAD[/STEP]", show_default=False, help="A thread's id or the start of it, @last or @waiting."
+    ),
+]
 
 _KEYWORD = inspect.Parameter.KEYWORD_ONLY
 

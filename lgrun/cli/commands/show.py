@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from lgrun.cli.env import Environment
-from lgrun.cli.options import LookThread
+from lgrun.cli.options import LookStep
 from lgrun.cli.status import ExitStatus
 
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 def show(
     env: Environment,
-    thread: LookThread,
+    thread: LookStep,
     result: Annotated[bool, typer.Option("--result", help="Print what it returned, whole.")] = False,
     given: Annotated[bool, typer.Option("--input", help="Print what the last run was given.")] = False,
     source: Annotated[bool, typer.Option("--source", help="Print the code it ran with.")] = False,
@@ -31,12 +31,22 @@ def show(
     lgrun show rome --get questions.0.text
     lgrun show rome --source > trip.py
     lgrun show rome --graph
+    lgrun show rome/q1
+
+    Behind a / stands a step: a row of the history (rome/4), the last task of a name (rome/find_flights), or which one
+    (rome/find_flights.2), a question (rome/q1), or the id of a checkpoint.
     """
     from lgrun.cli.session import open_saver, resolve
+    from lgrun.cli.steps import split_reference
     from lgrun.cli.views import print_document, view_of, wants_document
 
+    typed, step = split_reference(thread)
     saver = open_saver(env)
-    name = env.thread = resolve(thread, saver, acting=False)
+    name = env.thread = resolve(typed, saver, acting=False)
+    if step is not None:
+        if source or given or graph or traceback:
+            _only_result()
+        return _show_step(env, saver, name, step, result)
     view = view_of(env, saver, name)
     if source:
         _print_source(env, saver, view)
@@ -52,6 +62,37 @@ def show(
         print_document(env, view.document())
     else:
         _print_page(env, view)
+    return ExitStatus.DONE
+
+
+def _only_result() -> None:
+    from lgrun.cli.diagnostics import Problem
+
+    raise Problem("usage", "of a step only --result, --json and --get can be shown")
+
+
+def _show_step(env: Environment, saver: "Guarded", thread: str, step: str, result: bool) -> ExitStatus:
+    from lgrun.cli.steps import checkpoint_document, find_checkpoint, find_step, step_document, step_page
+    from lgrun.cli.timeline import timeline
+    from lgrun.cli.views import print_document, print_saved, wants_document
+
+    point = find_checkpoint(saver, thread, step)
+    if point is not None:
+        if result:
+            print_saved(env, point.value)
+        else:
+            print_document(env, checkpoint_document(point))
+        return ExitStatus.DONE
+    rows = timeline(reversed(list(saver.history(thread))))
+    row = find_step(rows, thread, step)
+    if result and row.value is None:
+        _nothing(f"{thread}/{step} has no result")
+    elif result:
+        print_saved(env, row.value)
+    elif wants_document(env):
+        print_document(env, step_document(row, rows))
+    else:
+        env.put("".join(f"{line}\n" for line in step_page(row, rows)))
     return ExitStatus.DONE
 
 

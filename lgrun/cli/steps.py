@@ -1,0 +1,132 @@
+"""One step of a thread: what is typed behind a `/`, and how the step is shown.
+
+THREAD/4        row 4 of its history        THREAD/q1       question q1 with its answer
+THREAD/draft    the last task called draft  THREAD/draft.2  the second one
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from lgrun.checkpoint.base import BaseCheckpointSaver, Checkpoint
+from lgrun.cli.diagnostics import Problem
+from lgrun.cli.render.history import cells, clock
+from lgrun.cli.render.text import brief, dump, nearest, one_line
+from lgrun.cli.render.values import readable
+from lgrun.cli.status import ExitStatus
+from lgrun.cli.timeline import Row
+
+_CHECKPOINT = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+
+
+def split_reference(typed: str) -> tuple[str, str | None]:
+    """Return what was typed of the thread, and of the step behind the `/`."""
+    thread, slash, step = typed.partition("/")
+    if slash and not step:
+        raise Problem("bad-step", f"{typed!r} names no step", hint=f"like {thread}/4, {thread}/TASK or {thread}/q1")
+    return thread, step if slash else None
+
+
+def find_step(rows: Sequence[Row], thread: str, step: str) -> Row:
+    """Return the row of the history that is meant.
+
+    Raises:
+        Problem: there is none (exit 4).
+    """
+    if re.fullmatch(r"\d{1,9}", step, re.ASCII):
+        found = [row for row in rows if row.n == int(step)]
+    elif re.fullmatch(r"q\d{1,9}", step, re.ASCII):
+        found = [row for row in rows if row.kind == "ask" and f"q{row.q}" == step]
+    else:
+        found = _tasks(rows, step)
+    if not found:
+        raise _no_step(rows, thread, step)
+    return found[-1]
+
+
+def _tasks(rows: Sequence[Row], step: str) -> list[Row]:
+    """Return the tasks of that name; `draft.2` is the second one, unless a task is called that."""
+    named = [row for row in rows if row.kind == "task" and row.name == step]
+    name, dot, number = step.rpartition(".")
+    if named or not dot or not re.fullmatch(r"[1-9]\d{0,8}", number, re.ASCII):
+        return named
+    each = [row for row in rows if row.kind == "task" and row.name == name]
+    return each[int(number) - 1 : int(number)]
+
+
+def _no_step(rows: Sequence[Row], thread: str, step: str) -> Problem:
+    names = list(dict.fromkeys(row.name for row in rows if row.kind == "task"))
+    questions = [f"q{row.q}" for row in rows if row.kind == "ask"]
+    near = nearest(step, [*names, *questions])
+    there = f"{thread} has {len(rows)} row{'' if len(rows) == 1 else 's'}"
+    there += f", tasks {', '.join(names[:20])}" if names else ", no tasks"
+    there += f", questions {', '.join(questions[:20])}" if questions else ""
+    hint = f"did you mean {thread}/{near}?" if near else f"all of them:  lgrun history {thread}"
+    return Problem(
+        "no-such-step",
+        f"{thread} has no step {step}",
+        status=ExitStatus.NOT_FOUND,
+        context=[one_line(there)],
+        hint=hint,
+    )
+
+
+# --- a row
+
+
+def step_document(row: Row, rows: Sequence[Row]) -> dict[str, Any]:
+    """Return a row for machine output; a question has its answer beside it, None while it has none."""
+    document = row.document()
+    if row.kind == "ask":
+        answer = _answer(row, rows)
+        document["answer"] = answer.document() if answer is not None else None
+    return document
+
+
+def step_page(row: Row, rows: Sequence[Row]) -> Iterator[str]:
+    """Draw a row for a person, its value whole."""
+    what, detail, took = cells(row, cut=100)
+    yield "  ".join(part for part in (f"#{row.n}", f"run {row.run}", clock(row.at), what, took) if part)
+    if row.error is not None:
+        yield f"  {one_line(f'{row.error[0]}: {row.error[1]}')}"
+        yield from (f"  {one_line(str(line))}" for line in reversed(row.trace or ()))
+    if row.kind == "ask":
+        yield f"  {detail}"
+        answer = _answer(row, rows)
+        yield f"  answer  {brief(readable(answer.value), 1000)}" if answer is not None else "  no answer yet"
+    if row.value is not None:
+        yield from (f"  {line}" for line in dump(readable(row.value), ascii_only=False, indent=2).split("\n"))
+
+
+def _answer(question: Row, rows: Sequence[Row]) -> Row | None:
+    return next((row for row in reversed(rows) if row.kind == "answer" and row.id == question.id), None)
+
+
+# --- a checkpoint
+
+
+def find_checkpoint(saver: BaseCheckpointSaver, thread: str, step: str) -> Checkpoint | None:
+    """Return the checkpoint with this id; None if that is no id of one."""
+    if not _CHECKPOINT.fullmatch(step):
+        return None
+    saved = saver.load(thread, step)
+    if saved is None:
+        raise Problem("no-such-step", f"{thread} has no checkpoint {step}", status=ExitStatus.NOT_FOUND)
+    return saved.checkpoint
+
+
+def checkpoint_document(point: Checkpoint) -> dict[str, Any]:
+    """Return a checkpoint for machine output."""
+    return {
+        "schema": "lgrun.checkpoint/1",
+        "thread": point.thread,
+        "id": point.id,
+        "checkpoint": point.seq,
+        "kind": point.kind,
+        "at": point.at,
+        "step": point.step,
+        "parent": point.parent,
+        "next": list(point.next),
+        "input": readable(point.input),
+        "value": readable(point.value),
+    }
