@@ -10,6 +10,8 @@ def main() -> int:
     arguments = sys.argv[1:]
     if arguments == ["--version"]:
         return _print_version()
+    if arguments[:1] == ["__complete"]:
+        return _complete(arguments[1:])
     import signal
 
     # Until a command begins there is nothing to put in order: Ctrl-C ends the process, without a traceback.
@@ -42,6 +44,17 @@ def _print_version() -> int:
         os.write(1, f"lgrun {__version__}\n".encode())
     except OSError:
         pass
+    return 0
+
+
+def _complete(words: list[str]) -> int:
+    """Answer a shell in which Tab was pressed. Whatever goes wrong, nothing is to disturb the line being typed."""
+    try:
+        from lgrun.cli.completing import complete
+
+        os.write(1, complete(words).encode(errors="replace"))
+    except Exception:
+        return 1
     return 0
 
 

@@ -159,7 +159,10 @@ def test_version_imports_the_standard_library_only(lgrun: World) -> None:
     assert "lgrun.cli.app" not in done.stderr
 
 
-@pytest.mark.parametrize("command", ["", "invoke", "resume", "list", "show", "history", "rm", "prune", "doctor"])
+COMMANDS = ("invoke", "resume", "list", "show", "history", "rm", "prune", "doctor", "completion")
+
+
+@pytest.mark.parametrize("command", ["", *COMMANDS])
 def test_help(lgrun: World, command: str) -> None:
     """Every help page begins with examples and ends with the exit codes, also where colours are forced."""
     args = [command] if command else []
@@ -189,7 +192,7 @@ def test_hints_name_what_exists(lgrun: World) -> None:
 
     import lgrun as package
 
-    commands = {"invoke", "resume", "list", "show", "history", "rm", "prune", "doctor"}
+    commands = set(COMMANDS)
     text = "\n".join(path.read_text() for path in (Path(package.__file__).parent / "cli").rglob("*.py"))
     mentioned = set(re.findall(r"[`\"'(]lgrun ([a-z]+)\b", text))
     mentioned |= set(re.findall(r"^    lgrun ([a-z]+) ", text, re.MULTILINE))
