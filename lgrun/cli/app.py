@@ -7,7 +7,19 @@ from typing import Any
 
 import typer
 
-from lgrun.cli.commands import completion, doctor, history, invoke, list_threads, prune, resume, rm, show
+from lgrun.cli.commands import (
+    completion,
+    doctor,
+    help_topic,
+    history,
+    invoke,
+    list_threads,
+    prune,
+    resume,
+    rm,
+    show,
+    workflows,
+)
 from lgrun.cli.diagnostics import Problem, explain, full_traceback
 from lgrun.cli.env import Environment, die_of
 from lgrun.cli.options import Interrupted, shared_first, with_shared_options
@@ -54,7 +66,9 @@ for _name, _command in (
     ("rm", rm.rm),
     ("prune", prune.prune),
     ("doctor", doctor.doctor),
+    ("workflows", workflows.workflows),
     ("completion", completion.completion),
+    ("help", help_topic.help_topic),
 ):
     app.command(_name, cls=Command)(with_shared_options(_command))
 app.command("ls", cls=Command, hidden=True)(with_shared_options(list_threads.list_threads))

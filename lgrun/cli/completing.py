@@ -55,6 +55,10 @@ def _candidates(before: list[str], current: str) -> Iterator[Candidate]:
         yield from _options(command)
     elif command == "invoke":
         yield from _workflows() if not arguments else _items(arguments[0], current)
+    elif command == "workflows" and not arguments:
+        yield from _workflows()
+    elif command == "help" and not arguments:
+        yield from [*COMMANDS.items(), ("exit-codes", ""), ("env", ""), ("values", ""), ("files", "")]
     elif command == "completion":
         yield from ((shell, "") for shell in ("bash", "zsh", "fish") if not arguments)
     elif command == "resume" and arguments:

@@ -13,7 +13,9 @@ COMMANDS: dict[str, str] = {'invoke': 'Start a workflow and print what it return
  'rm': 'Delete threads, with all that is saved of them.',
  'prune': 'List threads that could be deleted and what they take; with -f, delete them.',
  'doctor': 'Check every file of the state directory, and say what would be done about...',
- 'completion': 'Print the completion script of a shell.'}
+ 'workflows': 'List the workflows that have a name here, or describe one.',
+ 'completion': 'Print the completion script of a shell.',
+ 'help': 'Show the help page of a command, or of what all commands have in common.'}
 
 OPTIONS: dict[str, list[tuple[str, str, bool, str]]] = {'invoke': [('--input', '-i', True, 'The whole input: JSON, @file, - or text.'),
             ('--text', '', True, 'The whole input is this text.'),
@@ -111,11 +113,25 @@ OPTIONS: dict[str, list[tuple[str, str, bool, str]]] = {'invoke': [('--input', '
             ('--no-input', '', False, 'Never ask. [env: LGRUN_NO_INPUT]'),
             ('--color', '', True, 'Colours. [env: NO_COLOR, FORCE_COLOR]'),
             ('--verbose', '-v', False, 'Say more.')],
+ 'workflows': [('--state-dir', '-S', True, 'Where threads are kept. [env: LGRUN_STATE_DIR]'),
+               ('--json', '', False, 'Print one JSON document, also on failure.'),
+               ('--get', '', True, 'Print one value of that document, like questions.0.text.'),
+               ('--quiet', '-q', False, 'Say only what went wrong; list: ids only.'),
+               ('--no-input', '', False, 'Never ask. [env: LGRUN_NO_INPUT]'),
+               ('--color', '', True, 'Colours. [env: NO_COLOR, FORCE_COLOR]'),
+               ('--verbose', '-v', False, 'Say more.')],
  'completion': [('--state-dir', '-S', True, 'Where threads are kept. [env: LGRUN_STATE_DIR]'),
                 ('--json', '', False, 'Print one JSON document, also on failure.'),
                 ('--get', '', True, 'Print one value of that document, like questions.0.text.'),
                 ('--quiet', '-q', False, 'Say only what went wrong; list: ids only.'),
                 ('--no-input', '', False, 'Never ask. [env: LGRUN_NO_INPUT]'),
                 ('--color', '', True, 'Colours. [env: NO_COLOR, FORCE_COLOR]'),
-                ('--verbose', '-v', False, 'Say more.')]}
+                ('--verbose', '-v', False, 'Say more.')],
+ 'help': [('--state-dir', '-S', True, 'Where threads are kept. [env: LGRUN_STATE_DIR]'),
+          ('--json', '', False, 'Print one JSON document, also on failure.'),
+          ('--get', '', True, 'Print one value of that document, like questions.0.text.'),
+          ('--quiet', '-q', False, 'Say only what went wrong; list: ids only.'),
+          ('--no-input', '', False, 'Never ask. [env: LGRUN_NO_INPUT]'),
+          ('--color', '', True, 'Colours. [env: NO_COLOR, FORCE_COLOR]'),
+          ('--verbose', '-v', False, 'Say more.')]}
 """Of each option the long name, the short one, whether it takes a value, and what it does."""

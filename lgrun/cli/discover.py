@@ -42,6 +42,24 @@ def project_root(folder: Path) -> Path | None:
     return None
 
 
+def named(env: Environment) -> list[tuple[str, Reference]]:
+    """Return the workflows that have a name here: those of the table first, then those in folders, by name."""
+    found: dict[str, Reference] = {}
+    for table, folder in _tables(env.cwd):
+        for word, entry in table.items():
+            if isinstance(entry, str):
+                target, name = _split(entry)
+                is_file = target.endswith(".py") or os.sep in target
+                path = Path(os.path.abspath(folder / target)) if is_file else None
+                found[word] = Reference(entry, path=path, module=None if is_file else target, name=name)
+    for folder in _workflow_folders(env):
+        for path in _listing(folder):
+            file = path / "__init__.py" if path.is_dir() else path
+            if file.suffix == ".py" and file.is_file() and re.fullmatch(r"[\w-]+", path.stem):
+                found.setdefault(path.stem, Reference(path.stem, path=Path(os.path.abspath(file))))
+    return list(found.items())
+
+
 # --- finding
 
 

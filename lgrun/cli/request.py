@@ -58,7 +58,7 @@ def input_for(loaded: Loaded, request: Request) -> Any:
     Raises:
         Problem: it does not fit, or there is none and the workflow needs one.
     """
-    annotation = _declared(loaded)
+    annotation = input_annotation(loaded)
     value = _assemble(loaded, annotation, request)
     if value is None:
         raise Problem("no-input", "null is no input: a run without input continues a thread (lgrun resume)")
@@ -71,7 +71,8 @@ def input_for(loaded: Loaded, request: Request) -> Any:
         raise Problem("bad-input", str(problem), hint=hint) from None
 
 
-def _declared(loaded: Loaded) -> Any:
+def input_annotation(loaded: Loaded) -> Any:
+    """Return the type that the workflow declares for its input; `Parameter.empty` if it declares none."""
     annotation = loaded.workflow.input_annotation
     if isinstance(annotation, str):
         # `from __future__ import annotations`: the text is code of the user's own file.

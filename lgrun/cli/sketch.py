@@ -21,10 +21,20 @@ def named_workflows() -> Iterator[tuple[str, str]]:
             if suffix not in ("", ".py") or word in seen or not os.path.isfile(path):
                 continue
             seen.add(word)
-            tree = _parsed(path)
-            found = _entrypoint(tree, None) if tree is not None else None
-            text = (ast.get_docstring(found) if found else None) or (ast.get_docstring(tree) if tree else None)
-            yield word, (text or path).split("\n")[0]
+            yield word, first_line_in(path, None) or path
+
+
+def first_line_in(path: str, name: str | None) -> str:
+    """Return the first line of what a workflow's function, or else its file, says of itself."""
+    tree = _parsed(path)
+    found = _entrypoint(tree, name) if tree is not None else None
+    text = (ast.get_docstring(found) if found else None) or (ast.get_docstring(tree) if tree else None)
+    return (text or "").split("\n")[0]
+
+
+def marked(source: bytes, mark: str) -> list[str]:
+    """Return the names of the functions that a file marks with this decorator."""
+    return [node.name for node in ast.parse(source).body if isinstance(node, _Function) and _has(node, mark)]
 
 
 def input_keys(typed: str) -> list[tuple[str, str]]:
@@ -59,11 +69,14 @@ def _parsed(path: str) -> ast.Module | None:
 def _entrypoint(tree: ast.Module, name: str | None) -> _Function | None:
     """Return the function marked @entrypoint, that of this name if one is given."""
     for node in tree.body:
-        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)) and name in (None, node.name):
-            marks = (mark.func if isinstance(mark, ast.Call) else mark for mark in node.decorator_list)
-            if any(ast.unparse(mark).rpartition(".")[2] == "entrypoint" for mark in marks):
-                return node
+        if isinstance(node, _Function) and name in (None, node.name) and _has(node, "entrypoint"):
+            return node
     return None
+
+
+def _has(node: _Function, word: str) -> bool:
+    marks = (mark.func if isinstance(mark, ast.Call) else mark for mark in node.decorator_list)
+    return any(ast.unparse(mark).rpartition(".")[2] == word for mark in marks)
 
 
 def _fields(tree: ast.Module, name: str) -> list[tuple[str, str]]:

@@ -1,0 +1,63 @@
+"""What `lgrun help TOPIC` says of things that all commands have in common."""
+
+EXIT_CODES = """\
+The exit code of a command that acts is how the thread stands.
+
+    0  done; or a command that looks, and has printed what there is (an empty list is 0)
+    1  the workflow failed; lgrun resume THREAD continues it
+    2  asked wrongly: a bad option, input or answer, an ambiguous name, -f is needed; nothing was changed
+    3  waiting for an answer: nothing failed; the questions are on stderr and in --json
+    4  no such thread, workflow or step
+    5  busy: another process runs this thread; --wait 5m waits for it
+    6  refused: the workflow changed, or a saved file does not verify or is from a newer lgrun
+   70  a bug in lgrun, never a failure of the workflow
+   74  the state directory cannot be read or written
+  124  --timeout was reached; lgrun resume THREAD continues it
+  129, 130, 143  stopped by SIGHUP, Ctrl-C or SIGTERM; lgrun resume THREAD continues it
+"""
+
+ENV = """\
+LGRUN_STATE_DIR   where threads are kept; the option -S goes before it
+LGRUN_PATH        folders with workflows, beside ./workflows, with : between them
+LGRUN_NO_INPUT    1: never ask
+NO_COLOR          no colours; FORCE_COLOR and CLICOLOR_FORCE: colours also in a pipe; --color goes before all of them
+COLUMNS           how wide lists and help are
+VISUAL, EDITOR    the editor for long answers
+"""
+
+VALUES = """\
+VALUE     (--input, --value, --answers)
+  {"a": 1}        JSON, if it is JSON; text that begins like JSON and is none is refused
+  @file.json      what is in a file: .json and .toml, and .yaml where PyYAML is installed, are read as such
+  -               standard input
+  anything else   this text; --text 'anything' is always exactly this text
+
+ITEM      (input of invoke, answers of resume, --config, --context)
+  key=text        text, read as the type that is declared for the key
+  key:=JSON       exactly this JSON: limit:=5  ok:=true
+  key=@file       the text in a file
+  key:=@file      the JSON in a file
+  a[b][]=x        x, added to the list b of the object a
+
+DURATION  10s 5m 2h 7d; a bare number is seconds
+
+WORKFLOW  path.py, path.py:name, pkg.mod:name, or a name in ./workflows, $LGRUN_PATH or [workflows] of lgrun.toml
+THREAD    an id, @last, @waiting; for show and history the start of an id, if only one thread begins so
+STEP      (show) THREAD/4 row 4 of the history, THREAD/draft the last task draft, THREAD/draft.2 the second, THREAD/q1
+"""
+
+FILES = """\
+The state directory is the first of: -S DIR, $LGRUN_STATE_DIR, state_dir in lgrun.toml or in [tool.lgrun] of
+pyproject.toml (the nearest folder upwards), state_dir in config.toml of your configuration folder for lgrun, your
+platform's place for state (on Linux ~/.local/state/lgrun).
+
+threads/THREAD/00000001.json           what a run was given
+threads/THREAD/00000001.writes.jsonl   what was done since: a line per task, question and answer
+threads/THREAD/00000002.json           what it returned
+threads/THREAD/source-*.py             the code that ran
+threads/THREAD/thread.json, lock       the thread's name; who runs it
+
+Nothing in them is ever rewritten. lgrun doctor checks them; lgrun rm and lgrun prune delete threads.
+"""
+
+TOPICS = {"exit-codes": EXIT_CODES, "env": ENV, "values": VALUES, "files": FILES}
