@@ -17,6 +17,7 @@ from lgrun.cli.commands import (
     prune,
     resume,
     rm,
+    schema,
     show,
     workflows,
 )
@@ -67,6 +68,7 @@ for _name, _command in (
     ("prune", prune.prune),
     ("doctor", doctor.doctor),
     ("workflows", workflows.workflows),
+    ("schema", schema.schema),
     ("completion", completion.completion),
     ("help", help_topic.help_topic),
 ):

@@ -14,6 +14,7 @@ COMMANDS: dict[str, str] = {'invoke': 'Start a workflow and print what it return
  'prune': 'List threads that could be deleted and what they take; with -f, delete them.',
  'doctor': 'Check every file of the state directory, and say what would be done about...',
  'workflows': 'List the workflows that have a name here, or describe one.',
+ 'schema': 'Print the JSON Schema of a document that --json prints, or list them.',
  'completion': 'Print the completion script of a shell.',
  'help': 'Show the help page of a command, or of what all commands have in common.'}
 
@@ -120,6 +121,13 @@ OPTIONS: dict[str, list[tuple[str, str, bool, str]]] = {'invoke': [('--input', '
                ('--no-input', '', False, 'Never ask. [env: LGRUN_NO_INPUT]'),
                ('--color', '', True, 'Colours. [env: NO_COLOR, FORCE_COLOR]'),
                ('--verbose', '-v', False, 'Say more.')],
+ 'schema': [('--state-dir', '-S', True, 'Where threads are kept. [env: LGRUN_STATE_DIR]'),
+            ('--json', '', False, 'Print one JSON document, also on failure.'),
+            ('--get', '', True, 'Print one value of that document, like questions.0.text.'),
+            ('--quiet', '-q', False, 'Say only what went wrong; list: ids only.'),
+            ('--no-input', '', False, 'Never ask. [env: LGRUN_NO_INPUT]'),
+            ('--color', '', True, 'Colours. [env: NO_COLOR, FORCE_COLOR]'),
+            ('--verbose', '-v', False, 'Say more.')],
  'completion': [('--state-dir', '-S', True, 'Where threads are kept. [env: LGRUN_STATE_DIR]'),
                 ('--json', '', False, 'Print one JSON document, also on failure.'),
                 ('--get', '', True, 'Print one value of that document, like questions.0.text.'),

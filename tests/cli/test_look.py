@@ -159,7 +159,20 @@ def test_version_imports_the_standard_library_only(lgrun: World) -> None:
     assert "lgrun.cli.app" not in done.stderr
 
 
-COMMANDS = ("invoke", "resume", "list", "show", "history", "rm", "prune", "doctor", "completion", "workflows", "help")
+COMMANDS = (
+    "invoke",
+    "resume",
+    "list",
+    "show",
+    "history",
+    "rm",
+    "prune",
+    "doctor",
+    "completion",
+    "workflows",
+    "schema",
+    "help",
+)
 
 
 @pytest.mark.parametrize("command", ["", *COMMANDS])
