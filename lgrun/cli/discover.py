@@ -153,6 +153,7 @@ def _not_found(typed: str, target: str, env: Environment) -> NoReturn:
     prefix = target.rpartition(os.sep)[0]
     known = [os.path.join(prefix, path.name) for path in _listing(folder) if path.suffix == ".py"]
     known += [path.stem for base in _workflow_folders(env) for path in _listing(base) if path.suffix == ".py"]
+    known += [path.name for path in _listing(env.cwd) if path.suffix == ".py"]
     known += [os.path.join("workflows", path.name) for path in _listing(env.cwd / "workflows") if path.suffix == ".py"]
     known += [word for table, _ in _tables(env.cwd) for word in table]
     alike = [name for name in known if Path(name).stem == Path(target).stem]

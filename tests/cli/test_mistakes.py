@@ -110,7 +110,7 @@ def test_mistakes_as_documents(lgrun: World, args: list[str]) -> None:
         (["invoke", "ask.py", "-t", "a", "--thread=b"], 2, ["--thread is given twice"]),
         (["resume", "waiting", "--value"], 2, ["requires an argument", "see lgrun resume --help"]),
         (["resume", "abcdef"], 4, ["no thread abcdef", "all threads: lgrun list"]),
-        (["invoke", "flow/ask.py"], 4, ["did you mean ask?"]),
+        (["invoke", "flow/ask.py"], 4, ["did you mean ask.py?"]),
         (["run", "ask.py"], 2, ["did you mean lgrun invoke?"]),
         (["continue", "waiting"], 2, ["did you mean lgrun resume?"]),
         (["invoke", "fails.py", "-t", "failed"], 2, ["failed has failed", "lgrun resume failed", "--discard"]),
