@@ -230,7 +230,7 @@ def _held(course: _Own) -> Any:
 
 def _record_failure(run: Run, error: BaseException) -> Life[None]:
     frame = Frame(run, run.program.name, (), None)
-    yield from run.commit(error_record(run, frame, error, None), None, barrier=True)
+    yield from _record(run, error_record(run, frame, error, None))
 
 
 # --- by hand ----------------------------------------------------------------------------------------------------------

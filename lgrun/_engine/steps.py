@@ -78,10 +78,8 @@ class Course:
         return self._check_limit(calls) or self._pause(calls, self._pauses.after)
 
     def _pause(self, calls: Sequence[NodeCall], names: Names) -> BaseException | None:
-        return GraphInterrupt(()) if self._stops_at(calls, names) else None
-
-    def _stops_at(self, calls: Sequence[NodeCall], names: Names) -> bool:
-        return any(not call.hidden and (names == "*" or call.function.name in names) for call in calls)
+        named = any(not call.hidden and (names == "*" or call.function.name in names) for call in calls)
+        return GraphInterrupt(()) if named else None
 
     def _check_limit(self, calls: Sequence[NodeCall]) -> BaseException | None:
         self._done += not calls[0].hidden
