@@ -4,10 +4,10 @@ import functools
 import inspect
 from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import Future
-from typing import TYPE_CHECKING, Any, Generic, ParamSpec, Protocol, TypeAlias, TypeVar, cast, overload
+from typing import TYPE_CHECKING, Any, Generic, ParamSpec, Protocol, TypeAlias, TypeVar, overload
 
 from lgrun._engine.caching import space_of
-from lgrun._engine.context import require_frame
+from lgrun._engine.context import current, require_frame
 from lgrun._engine.model import Function
 from lgrun._engine.program import Final, FunctionProgram
 from lgrun._engine.retry import as_policies
@@ -54,8 +54,8 @@ class TaskFunction(Generic[_P, _R]):
         Raises:
             RuntimeError: called outside a running workflow.
         """
-        frame: Any = require_frame("get_config")
-        return cast("TaskCall[_R]", frame.driver.call(frame, self._function, args, kwargs))
+        frame: Any = current.get() or require_frame("get_config")
+        return frame.driver.call(frame, self._function, args, kwargs)  # type: ignore[no-any-return]
 
     def clear_cache(self, cache: BaseCache[Any]) -> None:
         """Forget all results of the task that a cache keeps."""

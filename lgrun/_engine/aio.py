@@ -164,7 +164,7 @@ class AsyncDriver:
         context = copy_context()
 
         def job(future: TaskFuture[Any]) -> None:
-            future.set_result(context.run(self.sync.execute, step))
+            future.finish(context.run(self.sync.execute, step), None)
 
         future: TaskFuture[Any] = TaskFuture(job, WORKERS)
         WORKERS.submit(future)

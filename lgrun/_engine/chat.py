@@ -86,9 +86,10 @@ class Chat:
 
     def returned(self, frame: "Frame", value: Any) -> None:
         """Show the messages that code returned, but those that were shown before."""
+        if not self._heard:
+            return
         call = frame.call
-        hidden = TAG_HIDDEN in (frame.run.config.get("tags") or ()) or (call is not None and call.hidden)
-        if not self._heard or hidden:
+        if TAG_HIDDEN in (frame.run.config.get("tags") or ()) or (call is not None and call.hidden):
             return
         if call is not None and call.recorded:
             found = _messages([part for _, part in value.get("update", ())])

@@ -1,7 +1,7 @@
 """A frame: one piece of user code while it runs, and its place in the run."""
 
 import threading
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from typing import TYPE_CHECKING, Any
 
 from lgrun._engine import ids
@@ -26,6 +26,23 @@ _OFFERED: dict[str, Callable[["Frame"], Any]] = {
 """What code may ask the run for, by the parameter's name."""
 
 
+class _Strands:
+    """Where the strands of a frame's code stand that are not its first."""
+
+    __slots__ = ("births", "positions", "threads")
+
+    def __init__(self) -> None:
+        self.positions: dict[int, int] = {}
+        self.threads: dict[object, int] = {}
+        self.births: dict[Lineage, int] = {}
+
+    def place(self, strand: object) -> tuple[int, int]:
+        number = strand if isinstance(strand, int) else self.threads.setdefault(strand, THREADS + len(self.threads))
+        position = self.positions.get(number, 0)
+        self.positions[number] = position + 1
+        return number, position
+
+
 class Frame:
     """The body of a workflow, or a task, while it runs.
 
@@ -38,32 +55,22 @@ class Frame:
         call: what the program asked for, if it is a step of a program; None for a task.
     """
 
-    __slots__ = (
-        "_births",
-        "_first",
-        "_inner_ns",
-        "_lock",
-        "_messages",
-        "_nested",
-        "_positions",
-        "_threads",
-        "asked",
-        "attempt",
-        "beat",
-        "began",
-        "call",
-        "driver",
-        "listener",
-        "name",
-        "ns",
-        "owner",
-        "parent",
-        "path",
-        "progress",
-        "pushed",
-        "run",
-        "suspended_at",
-    )
+    # What most frames never change stands on the class: a task's frame is made for every call.
+    attempt = 1
+    asked = 0
+    began: float | None = None
+    suspended_at: str | None = None
+    progress: Callable[[], None] | None = None
+    beat: Callable[[], None] | None = None
+    driver: Any = None
+    owner: object = None
+    listener: Any = None
+    _first = 0
+    _nested = 0
+    _messages = 0
+    _inner_ns: tuple[str, ...] | None = None
+    _strands: "_Strands | None" = None
+    _pushed: Sequence[tuple[str, Any]] = ()
 
     def __init__(
         self,
@@ -80,30 +87,29 @@ class Frame:
         self.parent = parent
         self.ns = ns
         self.call = call
-        self.attempt = 1
-        self.began: float | None = None
-        self.driver: Any = None
-        self.listener: Any = None
-        self._inner_ns: tuple[str, ...] | None = None
         self._lock = threading.Lock()
-        self.enter(None, None)
 
     def enter(self, driver: Any, owner: object) -> None:
         """Begin an attempt: `driver` runs the code, `owner` is the thread or asyncio task of its first strand."""
+        first = self.driver is None
         self.driver = driver
         self.owner = owner
-        self.asked = 0
-        self.suspended_at: str | None = None
-        self.progress: Callable[[], None] | None = None
-        self.beat: Callable[[], None] | None = None
-        self.began = self.began or self.run.world.clock()
-        self._first = 0
-        self._nested = 0
-        self._positions: dict[int, int] = {}
-        self._threads: dict[object, int] = {}
-        self._births: dict[Lineage, int] = {}
-        self._messages = 0
-        self.pushed: list[tuple[str, Any]] = []
+        if first:
+            self._first_began()
+            return
+        # Another attempt: what the one before has counted and seen is forgotten.
+        for name in (
+            "asked",
+            "suspended_at",
+            "progress",
+            "beat",
+            "_first",
+            "_nested",
+            "_messages",
+            "_strands",
+            "_pushed",
+        ):
+            self.__dict__.pop(name, None)
 
     @property
     def id(self) -> str:
@@ -127,7 +133,7 @@ class Frame:
     @property
     def used_anything(self) -> bool:
         """The attempt called tasks or asked questions: another attempt must take the same again."""
-        return bool(self._first or self._positions or self.asked)
+        return bool(self._first or (self._strands and self._strands.positions) or self.asked)
 
     @property
     def config(self) -> dict[str, Any]:
@@ -177,7 +183,7 @@ class Frame:
             thread_id=settings.thread or run.config["configurable"].get("thread_id"),
             run_id=run.config.get("run_id"),
             node_attempt=self.attempt,
-            node_first_attempt_time=self.began,
+            node_first_attempt_time=self._first_began(),
         )
         return Runtime(
             context=run.context_at(self.ns),
@@ -188,6 +194,12 @@ class Frame:
             execution_info=info,
             control=run.control,
         )
+
+    def _first_began(self) -> float:
+        """Return when the first attempt began: its code is offered this first."""
+        if self.began is None:
+            self.began = self.run.world.clock()
+        return self.began
 
     @property
     def previous(self) -> Any:
@@ -218,18 +230,19 @@ class Frame:
             self._first += 1
             return 0, position
         with self._lock:
-            number = strand if isinstance(strand, int) else self._number(strand)
-            position = self._positions.get(number, 0)
-            self._positions[number] = position + 1
-            return number, position
-
-    def _number(self, thread: object) -> int:
-        return self._threads.setdefault(thread, THREADS + len(self._threads))
+            return self._beyond_first().place(strand)
 
     def bear(self, parent: Lineage) -> Lineage:
         """Name the asyncio task that the strand `parent` creates: creation order is the same in every run."""
-        count = self._births[parent] = self._births.get(parent, 0) + 1
+        with self._lock:
+            births = self._beyond_first().births
+            count = births[parent] = births.get(parent, 0) + 1
         return (*parent, count)
+
+    def _beyond_first(self) -> "_Strands":
+        if self._strands is None:
+            self._strands = _Strands()
+        return self._strands
 
     def write(self, data: Any) -> None:
         """Send `data` to whoever streams the run with mode `custom`."""
@@ -241,7 +254,12 @@ class Frame:
         if self.run.heard:
             tell(self, message, "token")
         if state_key is not None and self.call is not None:
-            self.pushed.append((state_key, message))
+            self._pushed = (*self._pushed, (state_key, message))
+
+    @property
+    def pushed(self) -> Sequence[tuple[str, Any]]:
+        """The keys and messages that this code has written to a graph's state with `push_message`."""
+        return self._pushed
 
     def touch(self) -> None:
         """Show that this frame, and so those around it, makes progress."""

@@ -40,6 +40,15 @@ class Journal:
         self._lock = threading.Lock()
         self._writing = threading.Lock()
 
+    def move(self, seq: int, first: Checkpoint | None = None) -> None:
+        """Write under another checkpoint from now on. What nobody has waited for goes with the one before."""
+        with self._lock:
+            self.unsaved = first
+            self._seq = seq
+            self._queue = []
+            self._begun.clear()
+            self._written = self._queued
+
     def add(self, *writes: PendingWrite) -> int:
         """Queue records; return the ticket with which to `flush` them."""
         with self._lock:

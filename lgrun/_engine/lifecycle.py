@@ -19,7 +19,7 @@ from lgrun._engine.opening import (
     Opened,
     claimed,
     encoded_kept,
-    follow,
+    go_on,
     memories_of,
     next_checkpoint,
     open_run,
@@ -121,8 +121,7 @@ class _Own(Course):
         before = run.seed
         if point is not None:
             yield from self._save(point)
-        changed = wrote(calls, results)
-        if run.heard and changed != frozenset():
+        if run.heard and (changed := wrote(calls, results)) != frozenset():
             run.emit(ValuesChanged(channels=channels, outputs=outputs, changed=changed))
         if point is not None and run.settings.checkpoints:
             run.emit(reached(run, point, state, parent=before))
@@ -163,11 +162,11 @@ class _Own(Course):
         assert run.claim is not None
         self._point = point
         if point.next and run.settings.durability == "exit":
-            follow(run, point, (), first=point)
+            go_on(run, point, first=point)
             return
         yield Io(partial(run.claim.put, point))
         if point.next:
-            follow(run, point, ())
+            go_on(run, point)
 
 
 # --- the end ----------------------------------------------------------------------------------------------------------

@@ -37,8 +37,7 @@ class Function:
     origin: Callable[..., Any] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class NodeCall:
+class NodeCall(NamedTuple):
     """One piece of a workflow that a program wants run: the body of an entrypoint, a node of a graph.
 
     Args:

@@ -130,7 +130,9 @@ def encoded_kept(run: Run, kept: Kept, what: str) -> tuple[Encoded | None, Encod
     """Return the value, the save and the frontier of a checkpoint as they are stored."""
     value = run.encode(kept.value, what)
     save = None if kept.save is kept.value else run.encode(kept.save, f"{what} and saved")
-    return value, save, None if kept.frontier is None else run.encode(kept.frontier, what)
+    if kept.frontier is None or kept.plain:
+        return value, save, None if kept.frontier is None else Encoded(tree=kept.frontier, plain=True)
+    return value, save, run.encode(kept.frontier, what)
 
 
 def next_checkpoint(
@@ -188,6 +190,16 @@ def follow(run: Run, checkpoint: Checkpoint, writes: Sequence[PendingWrite], fir
     run.calls = replay.Calls(writes)
     run.questions = replay.Questions(writes, checkpoint.questions)
     run.journal = Journal(run.claim, checkpoint.seq, run.settings.durability, shared=run.saver.blocking, first=first)
+
+
+def go_on(run: Run, checkpoint: Checkpoint, first: Checkpoint | None = None) -> None:
+    """Write under the checkpoint of a step that is made from now on: nothing is known there."""
+    assert run.journal is not None
+    run.seed = checkpoint.id
+    run.step = checkpoint.step + 1
+    run.calls = replay.Calls()
+    run.questions = replay.Questions((), checkpoint.questions)
+    run.journal.move(checkpoint.seq, first)
 
 
 def _continue(run: Run, start: Continue, memory: Memory) -> Life[Opened]:

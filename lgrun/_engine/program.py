@@ -50,12 +50,14 @@ class Kept(NamedTuple):
         save: what the next run goes on from, if that is not `value` itself.
         frontier: what runs next, for programs of several steps.
         next: the names of what runs next.
+        plain: the frontier has nothing of the user's in it, and need not be checked before it is saved.
     """
 
     value: Any
     save: Any
     frontier: Any = None
     next: tuple[str, ...] = ()
+    plain: bool = False
 
 
 class Program(Protocol):

@@ -76,30 +76,24 @@ class Calls:
 
     def __init__(self, writes: Sequence[PendingWrite] = ()) -> None:
         self._at: dict[Path, _Call] = {}
-        self._alike: dict[tuple[Path, str, str | None], _Alike] = {}
-        self._free: dict[tuple[Path, int], int] = {}
         for write in writes:
-            if write.kind == "start":
-                self._add(write)
-            elif write.kind == "result":
-                (self._at.get(write.path) or self._add(write)).result = write
-        for alike in self._alike.values():
-            alike.calls.sort(key=lambda call: call.path)
+            if write.kind in ("start", "result"):
+                call = self._at.get(write.path)
+                if call is None:
+                    call = self._at[write.path] = _Call(write.path, write.name, write.digest, write.args)
+                if write.kind == "result":
+                    call.result = write
         self._recorded = dict(self._at)
+        self._alike = self._sorted() if writes else {}
+        # The next free position of a strand, once it was asked for.
+        self._free: dict[tuple[Path, int], int] = {}
 
-    def _add(self, write: PendingWrite) -> _Call:
-        known = self._at.get(write.path)
-        if known is not None:
-            return known
-        return self._insert(_Call(write.path, write.name, write.digest, write.args))
-
-    def _insert(self, call: _Call) -> _Call:
-        parent, (strand, position) = call.path[:-1], call.path[-1]
-        self._at[call.path] = call
-        self._alike.setdefault((parent, call.name, call.digest), _Alike()).calls.append(call)
-        if position >= self._free.get((parent, strand), 0):
-            self._free[parent, strand] = position + 1
-        return call
+    def _sorted(self) -> dict[tuple[Path, str, str | None], _Alike]:
+        """Return the calls that may be taken up, by what they have in common. Calls made since are not among them."""
+        found: dict[tuple[Path, str, str | None], _Alike] = {}
+        for call in sorted(self._at.values(), key=lambda call: call.path):
+            found.setdefault((call.path[:-1], call.name, call.digest), _Alike()).calls.append(call)
+        return found
 
     def decide(
         self, parent: Path, place: tuple[int, int], name: str, digest: str | None, args: str | None
@@ -134,18 +128,25 @@ class Calls:
         if own is not None and not own.used and own.name == name and own.digest == digest:
             # Without a digest only the place tells a call, and that of a thread may be another one's.
             return own if digest is not None or not is_thread(own.path[-1][0]) else None
-        if digest is None:
+        if digest is None or not self._alike:
             return None
         alike = self._alike.get((parent, name, digest))
         return None if alike is None else alike.first_unused()
 
     def _free_path(self, parent: Path, strand: int) -> Path:
-        return (*parent, (strand, self._free.get((parent, strand), 0)))
+        if (parent, strand) not in self._free:
+            taken = [path[-1][1] for path in self._at if path[:-1] == parent and path[-1][0] == strand]
+            self._free[parent, strand] = max(taken, default=-1) + 1
+        return (*parent, (strand, self._free[parent, strand]))
 
     def _launch(
         self, path: Path, name: str, digest: str | None, args: str | None, mismatch: Mismatch | None = None
     ) -> Launch:
-        self._insert(_Call(path, name, digest, args, used=True))
+        self._at[path] = _Call(path, name, digest, args, None, True)
+        if self._free:
+            parent, (strand, position) = path[:-1], path[-1]
+            if position >= self._free.get((parent, strand), position + 1):
+                self._free[parent, strand] = position + 1
         return Launch(path, mismatch)
 
     def node(self, path: Path, names: Collection[str]) -> PendingWrite | None:
@@ -155,7 +156,7 @@ class Calls:
         """
         known = self._at.get(path)
         if known is None:
-            self._insert(_Call(path, "", None, None, used=True))
+            self._at[path] = _Call(path, "", None, None, None, True)
             return None
         known.used = True
         return known.result if known.result is not None and known.result.name in names else None
@@ -174,11 +175,12 @@ class Calls:
         for call in self._at.values():
             if len(call.path) > depth and call.path[:depth] == path:
                 call.used = False
-        for alike in self._alike.values():
-            alike.start = 0
+        self._alike = self._sorted()
 
     def unreached(self, path: Path) -> list[str]:
         """Describe the results recorded before this run that the finished frame at `path` did not ask for."""
+        if not self._recorded:
+            return []
         return [
             describe(c.name, c.args)
             for c in self._recorded.values()

@@ -64,6 +64,9 @@ class SyncDriver:
             except StopIteration as stop:
                 return stop.value  # type: ignore[no-any-return]
             answer = failure = None
+            if isinstance(step, Execute):
+                answer = self.execute(step)
+                continue
             try:
                 answer = self._do(step)
             except BaseException as error:
@@ -71,8 +74,6 @@ class SyncDriver:
 
     def _do(self, step: Instruction) -> Any:
         match step:
-            case Execute():
-                return self.execute(step)
             case Flush():
                 self.flush(step)
             case Io():
@@ -141,7 +142,7 @@ class SyncDriver:
         if isinstance(plan, Known):
             future: TaskFuture[Any] = TaskFuture(_nothing, self.workers)
             future.claim()
-            future.set_result(plan.value)
+            future.finish(plan.value, None)
             return future
         return self._begin(task_flow(self.run, plan), plan.frame.path)
 
@@ -202,6 +203,6 @@ class _Job:
         self._driver.running.pop(future, None)
         self._driver.workers.over(future)
         if isinstance(outcome, Returned):
-            future.set_result(outcome.value)
+            future.finish(outcome.value, None)
         else:
-            future.set_exception(outcome.error)
+            future.finish(None, outcome.error)

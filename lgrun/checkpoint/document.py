@@ -99,11 +99,14 @@ class Journal(NamedTuple):
 # Writing
 
 
+# Of the last 12 bytes of a UUID: where its version and its variant are, and what they say.
+_UUID_MASK = 0x0000F000_C0000000_00000000
+_UUID_BITS = 0x00008000_80000000_00000000
+
+
 def new_checkpoint_id(seq: int, random: bytes) -> str:
     """Return the id of checkpoint `seq`: its number and 12 random bytes, as a UUID of version 8."""
-    version = 0x80 | random[2] & 0x0F
-    variant = 0x80 | random[4] & 0x3F
-    tail = bytes((*random[:2], version, random[3], variant, *random[5:12])).hex()
+    tail = (int.from_bytes(random[:12]) & ~_UUID_MASK | _UUID_BITS).to_bytes(12).hex()
     return f"{seq:08x}-{tail[:4]}-{tail[4:8]}-{tail[8:12]}-{tail[12:]}"
 
 

@@ -41,6 +41,9 @@ _MAX_INT = 2**53 - 1
 _LARGE = 256_000
 """Bytes of JSON from which loading is worth a pause of the garbage collector."""
 
+# What orjson writes as it is or refuses; floats are not among them, for it writes NaN as null.
+_ATOMS = frozenset((str, int, bool, NoneType))
+
 # Subclasses are passed through so that the library refuses those that marshal takes for buffers (numpy.str_).
 _PLAIN_ONLY = orjson.OPT_STRICT_INTEGER | orjson.OPT_PASSTHROUGH_SUBCLASS
 
@@ -104,6 +107,8 @@ def encode(value: Any) -> Encoded:
         NotSerializableError: it, or something in it, cannot be saved; says where and why.
     """
     try:
+        if type(value) in _ATOMS:
+            return Encoded(json=orjson.dumps(value, option=_PLAIN_ONLY), plain=True)
         # marshal knows no subclasses and no enums, the comparison finds tuples and NaN.
         marshal.dumps(value)
         text = orjson.dumps(value, option=_PLAIN_ONLY)

@@ -78,8 +78,8 @@ def _returned(plan: Plan, call: Callable[[], Any]) -> Calls:
 def _with_pushed(plan: Plan, result: NodeResult) -> NodeResult:
     """Put the messages that a node's code pushed before what it returned."""
     frame: Any = current.get()
-    pushed = [[key, message] for key, message in frame.pushed if key in plan.keys]
-    if pushed:
+    if frame.pushed:
+        pushed = [[key, message] for key, message in frame.pushed if key in plan.keys]
         result["update"] = [*pushed, *result.get("update", ())]
     return result
 

@@ -7,8 +7,8 @@ Send is a call of its own.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 from lgrun._engine.model import Function, NodeCall, NodeResult
 from lgrun._engine.program import Kept, Output, Pauses, Program
@@ -20,8 +20,7 @@ from lgrun.graph._schema import coerced
 from lgrun.types import Command, Send, StateUpdate
 
 
-@dataclass(frozen=True, slots=True)
-class Standing:
+class Standing(NamedTuple):
     """How a graph stands between two steps.
 
     Args:
@@ -41,7 +40,7 @@ class Standing:
     sends: tuple[Send, ...] = ()
     added: tuple[str, ...] = ()
     deferred: tuple[str, ...] = ()
-    joins: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    joins: Mapping[str, tuple[str, ...]] = {}
     ran: tuple[str, ...] = ()
     number: int = 0
     given: Any = None
@@ -81,7 +80,7 @@ class GraphProgram:
             empty = {key.name: key.empty() for key in self.plan.keys.values() if key.empty is not None}
             return Standing(empty, (START,), given=input)
         waiting = {name: starts for name, starts in memory.joins.items() if not self._joined({name: starts})}
-        return replace(memory, nodes=(START,), sends=(), added=(), deferred=(), joins=waiting, number=0, given=input)
+        return memory._replace(nodes=(START,), sends=(), added=(), deferred=(), joins=waiting, number=0, given=input)
 
     def thaw(self, kept: Kept) -> Standing:
         held = kept.frontier or {}
@@ -97,20 +96,17 @@ class GraphProgram:
         )
 
     def kept(self, state: Standing) -> Kept:
-        parts = {
-            "nodes": list(state.nodes),
-            "sends": list(state.sends),
-            "added": list(state.added),
-            "deferred": list(state.deferred),
-            "joins": {name: list(starts) for name, starts in state.joins.items()},
-            "ran": list(state.ran),
-            "number": state.number,
-        }
-        frontier = {name: part for name, part in parts.items() if part}
-        pulled = sorted((*state.nodes, *state.added), key=lambda name: self.plan.nodes[name].rank)
-        names = [*(send.node for send in state.sends), *pulled]
-        values = dict(state.values)
-        return Kept(values, values, frontier, tuple(names))
+        values, nodes, sends, added, deferred, joins, ran, number, _ = state
+        named = {"nodes": nodes, "sends": sends, "added": added, "deferred": deferred, "ran": ran}
+        frontier: dict[str, Any] = {name: list(part) for name, part in named.items() if part}
+        if joins:
+            frontier["joins"] = {name: list(starts) for name, starts in joins.items()}
+        if number:
+            frontier["number"] = number
+        pulled = sorted((*nodes, *added), key=lambda name: self.plan.nodes[name].rank)
+        saved = dict(values)
+        # But for what is sent, the frontier has names and numbers only.
+        return Kept(saved, saved, frontier, (*(send.node for send in sends), *pulled), plain=not sends)
 
     def channels(self, state: Standing) -> Mapping[str, Any]:
         return state.values
@@ -164,11 +160,26 @@ class GraphProgram:
         sent = sum(1 for (_, send), result in zip(due, results, strict=True) if send and result is not None)
         ordered = [*done[sent:], *done[:sent]]
         values = {**state.values, **self.plan.merged(state.values, [result for _, result in ordered])}
-        pulled = tuple(dict.fromkeys(name for name, _ in done[sent:]))
-        return self._led(replace(state, values=values, number=state.number + 1, given=None), ordered, pulled)
+        pulled = tuple(dict.fromkeys([name for name, _ in done[sent:]]))
+        return self._led(state, values, state.deferred, ordered, pulled)
 
-    def _led(self, state: Standing, results: Sequence[tuple[str, Any]], ran: tuple[str, ...]) -> Standing:
-        """Return the state with the nodes that these results lead to; `ran`: nodes that an update may stand for."""
+    def _led(
+        self,
+        before: Standing,
+        values: Mapping[str, Any],
+        waiting: Sequence[str],
+        results: Sequence[tuple[str, Any]],
+        ran: tuple[str, ...],
+    ) -> Standing:
+        """Return the state after a step, with the nodes that its results lead to.
+
+        Args:
+            before: the state before it.
+            values: what it has written included.
+            waiting: nodes that wait until nothing else is left to run.
+            results: what the nodes of the step came to.
+            ran: those of them that an update may stand for.
+        """
         led: set[str] = set()
         sends: list[Send] = []
         for name, result in results:
@@ -176,17 +187,26 @@ class GraphProgram:
                 led.update(self.plan.nodes[name].targets)
             for target in result.get("goto", ()):
                 sends.append(target) if isinstance(target, Send) else led.add(target)
-        joins = self._arrived(state.joins, results)
-        joined = self._joined(joins)
+        joins: Mapping[str, tuple[str, ...]] = {}
+        if self.plan.joins:
+            joins = self._arrived(before.joins, results)
+            led |= self._joined(joins)
         known = self.plan.nodes
-        wanted = sorted(name for name in (led | joined) if name in known and name != START)
-        deferred = {*state.deferred, *(name for name in wanted if known[name].defer)}
+        wanted = sorted([name for name in led if name in known and name != START])
         nodes = [name for name in wanted if not known[name].defer]
+        deferred = sorted({*waiting, *(name for name in wanted if known[name].defer)})
         sends = [send for send in sends if send.node in known]
         if not nodes and not sends:
-            nodes, deferred = sorted(deferred), set()
-        waiting, last = tuple(sorted(deferred)), ran or state.ran
-        return replace(state, nodes=tuple(nodes), sends=tuple(sends), added=(), deferred=waiting, joins=joins, ran=last)
+            nodes, deferred = deferred, []
+        return Standing(
+            values=values,
+            nodes=tuple(nodes),
+            sends=tuple(sends),
+            deferred=tuple(deferred),
+            joins=joins,
+            ran=ran or before.ran,
+            number=before.number + 1,
+        )
 
     def _arrived(
         self, before: Mapping[str, tuple[str, ...]], results: Sequence[tuple[str, Any]]
@@ -222,7 +242,7 @@ class GraphProgram:
         goto = result.get("goto", [])
         sends = [target for target in goto if isinstance(target, Send) and target.node in self.plan.nodes]
         names = [name for name in goto if isinstance(name, str) and name in self.plan.nodes and name not in state.nodes]
-        return replace(state, values=values, sends=(*state.sends, *sends), added=(*state.added, *names))
+        return state._replace(values=values, sends=(*state.sends, *sends), added=(*state.added, *names))
 
     def check(self, updates: Sequence[StateUpdate]) -> None:
         for update in updates:
@@ -234,15 +254,13 @@ class GraphProgram:
         results: list[tuple[str, NodeResult]] = []
         for values, as_node, _ in updates:
             if as_node == END:
-                return self.kept(replace(base, nodes=(), sends=(), added=(), deferred=()))
+                return self.kept(base._replace(nodes=(), sends=(), added=(), deferred=()))
             results.append(self._as_node(base, values, as_node or self._last(base)))
         merged = {**base.values, **self.plan.merged(base.values, [result for _, result in results])}
         stood = tuple(dict.fromkeys(name for name, _ in results))
         # A deferred node whose turn had come still waits for it.
         waiting = [name for name in base.nodes if self.plan.nodes[name].defer and name not in stood]
-        deferred = (*base.deferred, *waiting)
-        after = replace(base, values=merged, number=base.number + 1, given=None, deferred=deferred)
-        return self.kept(self._led(after, results, stood))
+        return self.kept(self._led(base, merged, (*base.deferred, *waiting), results, stood))
 
     def _as_node(self, state: Standing, values: Any, name: str) -> tuple[str, NodeResult]:
         """Return what a node would have come to by returning `values`."""

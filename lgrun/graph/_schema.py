@@ -135,8 +135,15 @@ def _empty(kind: Any) -> Callable[[], Any] | None:
 
 def coerced(schema: Any, values: Mapping[str, Any]) -> Any:
     """Return the part of a state that a node declares to see: a dict, or an instance of its schema."""
-    seen = {name: values[name] for name in hints(schema) if name in values}
-    return seen if is_typed_dict(schema) else schema(**seen)
+    names, plain = _seen(schema)
+    seen = {name: values[name] for name in names if name in values}
+    return seen if plain else schema(**seen)
+
+
+@functools.lru_cache(maxsize=1024)
+def _seen(schema: Any) -> tuple[tuple[str, ...], bool]:
+    """Return the keys of a schema, and whether nodes see them in a dict."""
+    return tuple(hints(schema)), is_typed_dict(schema)
 
 
 def written(value: Any, keys: Mapping[str, Key]) -> list[tuple[str, Any]] | None:
