@@ -165,7 +165,7 @@ class Frame:
 
     def offered(self, names: Collection[str]) -> dict[str, Any]:
         """Return what code here asks the run for, by name."""
-        return {name: _OFFERED[name](self) for name in names}
+        return {name: _OFFERED[name](self) for name in names} if names else {}
 
     @property
     def store(self) -> Any:

@@ -78,6 +78,8 @@ class Course:
         return self._check_limit(calls) or self._pause(calls, self._pauses.after)
 
     def _pause(self, calls: Sequence[NodeCall], names: Names) -> BaseException | None:
+        if not names:
+            return None
         named = any(not call.hidden and (names == "*" or call.function.name in names) for call in calls)
         return GraphInterrupt(()) if named else None
 
@@ -181,13 +183,15 @@ def _as_writes(program: Program, returned: Any) -> Sequence[Sequence[Any]]:
 def _stopped_by(outcomes: Sequence[Outcome]) -> BaseException | None:
     """Return what stops a step: an error first, else all its questions together."""
     errors = [outcome.error for outcome in outcomes if isinstance(outcome, Raised)]
+    if not errors:
+        return None
     for error in errors:
         if not isinstance(error, (GraphInterrupt, RunCancelled)):
             return error
     asked = [error for error in errors if isinstance(error, GraphInterrupt)]
-    if asked and len(asked) == len(errors):
-        return asked[0] if len(asked) == 1 else GraphInterrupt([each for error in asked for each in error.interrupts])
-    return errors[0] if errors else None
+    if len(asked) < len(errors):
+        return errors[0]
+    return asked[0] if len(asked) == 1 else GraphInterrupt([each for error in asked for each in error.interrupts])
 
 
 def _node(course: Course, frame: Frame, call: NodeCall, held: Mapping[str, Any]) -> Flow:

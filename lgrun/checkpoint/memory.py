@@ -43,7 +43,8 @@ class InMemorySaver(BaseCheckpointSaver):
         self._clock = clock
         self._threads: dict[str, _Thread] = {}
         self._held: set[str] = set()
-        self._changed = threading.Condition()
+        self._lock = threading.RLock()
+        self._changed = threading.Condition(self._lock)
 
     def claim(self, thread_id: str, *, wait: float | None = 0.0) -> "MemoryClaim":
         """Take the right to write to a thread; see `BaseCheckpointSaver.claim`."""
@@ -59,13 +60,13 @@ class InMemorySaver(BaseCheckpointSaver):
 
     def load(self, thread_id: str, ref: int | str | None = None) -> Saved | None:
         """Read a checkpoint with its journal; see `BaseCheckpointSaver.load`."""
-        with self._changed:
+        with self._lock:
             thread = self._threads.get(thread_id)
             return thread.find(ref) if thread else None
 
     def history(self, thread_id: str, *, before: int | None = None) -> Iterator[Saved]:
         """Read the checkpoints of a thread, newest first; see `BaseCheckpointSaver.history`."""
-        with self._changed:
+        with self._lock:
             thread = self._threads.get(thread_id)
             numbers = sorted(thread.checkpoints, reverse=True) if thread else []
         for seq in numbers:
@@ -76,24 +77,24 @@ class InMemorySaver(BaseCheckpointSaver):
 
     def threads(self) -> Iterator[str]:
         """Yield the ids of all threads."""
-        with self._changed:
+        with self._lock:
             names = list(self._threads)
         yield from names
 
     def delete_thread(self, thread_id: str) -> None:
         """Remove a thread; see `BaseCheckpointSaver.delete_thread`."""
-        with self._changed:
+        with self._lock:
             if thread_id in self._held:
                 raise _busy(thread_id)
             self._threads.pop(thread_id, None)
 
     def holder(self, thread_id: str) -> dict[str, object] | None:
         """Say who runs a thread: this process, or None."""
-        with self._changed:
+        with self._lock:
             return {"pid": os.getpid()} if thread_id in self._held else None
 
     def _put(self, thread_id: str, checkpoint: Checkpoint) -> None:
-        with self._changed:
+        with self._lock:
             known = self._threads.get(thread_id)
             thread = known or _Thread()
             check_new(checkpoint, thread_id, thread.last())
@@ -102,7 +103,7 @@ class InMemorySaver(BaseCheckpointSaver):
             self._threads[thread_id] = thread
 
     def _append(self, thread_id: str, seq: int, writes: Sequence[PendingWrite]) -> None:
-        with self._changed:
+        with self._lock:
             thread = self._threads.get(thread_id)
             if thread is None or seq not in thread.journals:
                 raise ValueError(f"thread {thread_id!r} has no checkpoint {seq}")

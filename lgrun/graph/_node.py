@@ -40,11 +40,11 @@ def runner(
 
     def calls(given: Any, values: Mapping[str, Any], error: Any = None, **injected: Any) -> Calls:
         extra = {asks: error, **injected} if asks else injected
-        user = None if call is None else lambda: call(given, **extra)
-        result = plan().taken_in(given) if user is None else (yield from _returned(plan(), user))
-        result = _with_pushed(plan(), result)
+        graph = plan()
+        result = graph.taken_in(given) if call is None else (yield from _returned(graph, partial(call, given, **extra)))
+        result = _with_pushed(graph, result)
         if branches:
-            seen = {**values, **plan().merged(values, [result])}
+            seen = {**values, **graph.merged(values, [result])}
             for branch in branches:
                 answer = yield partial(_ask, branch, seen)
                 result["goto"] = [*result.get("goto", ()), *branch.targets(answer)]

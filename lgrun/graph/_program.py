@@ -155,13 +155,14 @@ class GraphProgram:
 
     def apply(self, state: Standing, results: Sequence[Any]) -> Standing:
         """Return the state after a step; a result of None, of a node that has not finished, changes nothing."""
-        due = list(self._due(state))
-        done = [(name, result) for (name, sent), result in zip(due, results, strict=True) if result is not None]
-        sent = sum(1 for (_, send), result in zip(due, results, strict=True) if send and result is not None)
-        ordered = [*done[sent:], *done[:sent]]
-        values = {**state.values, **self.plan.merged(state.values, [result for _, result in ordered])}
-        pulled = tuple(dict.fromkeys([name for name, _ in done[sent:]]))
-        return self._led(state, values, state.deferred, ordered, pulled)
+        pulled: list[tuple[str, Any]] = []
+        pushed: list[tuple[str, Any]] = []
+        for (name, sent), result in zip(self._due(state), results, strict=True):
+            if result is not None:
+                (pulled if sent is None else pushed).append((name, result))
+        done = [*pulled, *pushed]
+        values = {**state.values, **self.plan.merged(state.values, [result for _, result in done])}
+        return self._led(state, values, state.deferred, done, tuple(dict(pulled)))
 
     def _led(
         self,

@@ -47,18 +47,18 @@ class Key:
         Raises:
             InvalidUpdateError: more than one write to a key without a reducer, or more than one Overwrite.
         """
+        if self.reducer is None and len(writes) == 1 and not isinstance(writes[0], Overwrite):
+            return writes[0]
         replacing = [write for write in writes if isinstance(write, Overwrite)]
         if len(replacing) > 1:
             raise InvalidUpdateError(f"At key {self.name!r}: Can receive only one Overwrite value per super-step.")
         if replacing:
             return replacing[0].value
         if self.reducer is None:
-            if len(writes) > 1:
-                raise InvalidUpdateError(
-                    f"At key {self.name!r}: Can receive only one value per step. Use an Annotated key to handle "
-                    "multiple values."
-                )
-            return writes[0]
+            raise InvalidUpdateError(
+                f"At key {self.name!r}: Can receive only one value per step. Use an Annotated key to handle "
+                "multiple values."
+            )
         held = values.get(self.name, _NOTHING)
         for write in writes:
             held = write if held is _NOTHING else self.reducer(held, write)
