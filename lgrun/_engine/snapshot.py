@@ -67,8 +67,11 @@ class Reader:
             mark = self._saver.load(thread, before["configurable"]["checkpoint_id"])
             end = None if mark is None else mark.checkpoint.seq
         completed: dict[int, Saved] = {}
-        for saved in self._saver.history(thread, before=end):
-            point = saved.checkpoint
+        checkpoints = iter(self._saver.history(thread, before=end))
+        older = next(checkpoints, None)
+        while (saved := older) is not None:
+            # The next one is the parent, as a rule, and the one that says what was before.
+            older, point = next(checkpoints, None), saved.checkpoint
             if point.kind in ("end", "step", "update") and point.parent is not None:
                 completed.setdefault(point.parent, saved)
             after = completed.pop(point.seq, None)
@@ -77,12 +80,13 @@ class Reader:
             if limit is not None and limit <= 0:
                 return
             limit = None if limit is None else limit - 1
-            yield self._of(saved, after, latest=False)
+            yield self._of(saved, after, older, latest=False)
 
-    def _of(self, saved: Saved, after: Saved | None, *, latest: bool) -> StateSnapshot:
+    def _of(self, saved: Saved, after: Saved | None, older: Saved | None = None, *, latest: bool) -> StateSnapshot:
+        """Return the snapshot of a checkpoint; `after` and `older` are the ones beside it, as far as they are known."""
         point = saved.checkpoint
-        parent = None if point.parent is None else self._saver.load(point.thread, point.parent)
-        values, tasks = self._shown(saved, after, latest)
+        parent = None if point.parent is None else self._at(point.thread, point.parent, older)
+        values, tasks = self._shown(saved, after, older, latest)
         return StateSnapshot(
             values=values,
             next=tuple(task.name for task in tasks if not (latest and task.result is not None)),
@@ -94,13 +98,18 @@ class Reader:
             interrupts=tuple(question for task in tasks for question in task.interrupts),
         )
 
-    def _shown(self, saved: Saved, after: Saved | None, latest: bool) -> tuple[Any, list[PregelTask]]:
+    def _at(self, thread: str, number: int, known: Saved | None) -> Saved | None:
+        return known if known is not None and known.checkpoint.seq == number else self._saver.load(thread, number)
+
+    def _shown(
+        self, saved: Saved, after: Saved | None, older: Saved | None, latest: bool
+    ) -> tuple[Any, list[PregelTask]]:
         point, program = saved.checkpoint, self._program
         if program.stepwise:
             return _standing_shown(program, standing(program, saved), saved, after, latest=latest)
         kept = saved
         if not point.complete and point.previous is not None:
-            kept = self._saver.load(point.thread, point.previous) or saved
+            kept = self._at(point.thread, point.previous, older) or saved
         value = decoded(kept.checkpoint.value) if kept.checkpoint.complete else None
         if point.complete:
             return value, []
