@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -35,6 +36,11 @@ class World:
 
     folder: Path
     state: Path
+
+    @classmethod
+    def at(cls, place: Path) -> "World":
+        """Return the world whose folder and state directory are in `place`."""
+        return cls(place / "here", place / "state")
 
     def write(self, name: str, text: str) -> Path:
         """Write a file into the folder."""
@@ -97,9 +103,35 @@ class World:
 @pytest.fixture
 def lgrun(tmp_path: Path) -> World:
     """Return an empty folder to run the command in."""
-    folder = tmp_path / "here"
-    folder.mkdir()
-    return World(folder, tmp_path / "state")
+    (tmp_path / "here").mkdir()
+    return World.at(tmp_path)
+
+
+Fill = Callable[[World], object]
+MadeOnce = Callable[[Fill], World]
+
+
+@pytest.fixture(scope="session")
+def made_once(tmp_path_factory: pytest.TempPathFactory) -> MadeOnce:
+    """Return a function that gives a world which another one has filled, always at the same place and as it was then.
+
+    Each command takes a while to start, so the filling is done once, not for every test.
+    """
+    places: dict[Fill, Path] = {}
+
+    def give(fill: Fill) -> World:
+        if fill in places:
+            shutil.rmtree(places[fill] / "now")
+            shutil.copytree(places[fill] / "then", places[fill] / "now", symlinks=True)
+            return World.at(places[fill] / "now")
+        place = tmp_path_factory.mktemp("made")
+        (place / "now/here").mkdir(parents=True)
+        fill(World.at(place / "now"))
+        shutil.copytree(place / "now", place / "then", symlinks=True)
+        places[fill] = place
+        return World.at(place / "now")
+
+    return give
 
 
 @pytest.fixture

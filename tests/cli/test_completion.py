@@ -11,22 +11,26 @@ from lgrun.cli.completion_scripts import SCRIPTS
 from lgrun.cli.glance import glances
 
 from . import completion_table
-from .conftest import World
+from .conftest import MadeOnce, World
 from .sources import ASK, FAIL_ONCE, HELLO, REVIEW, SLOW, TYPED
 
 ROOT = Path(__file__).parents[2]
 
 
-@pytest.fixture
-def threads(lgrun: World) -> World:
-    """Return a folder with one thread done, one failed and one waiting."""
+def fill(lgrun: World) -> None:
+    """Fill a folder, once for all tests that look at it."""
     lgrun.write("hello.py", HELLO)
     lgrun.write("flaky.py", FAIL_ONCE)
     lgrun.write("review.py", REVIEW)
     lgrun("invoke", "hello.py", "Ann", "-t", "t-done")
     lgrun("invoke", "flaky.py", "-t", "t-failed")
     lgrun("invoke", "review.py", "topic=cats", "-t", "t-waiting")
-    return lgrun
+
+
+@pytest.fixture
+def threads(made_once: MadeOnce) -> World:
+    """Return a folder with one thread done, one failed and one waiting."""
+    return made_once(fill)
 
 
 def offered(lgrun: World, *words: str) -> dict[str, str]:

@@ -5,18 +5,22 @@ import os
 
 import pytest
 
-from tests.cli.conftest import World
+from tests.cli.conftest import MadeOnce, World
 from tests.cli.sources import HELLO
 
 JOURNAL = "00000001.writes.jsonl"
 
 
-@pytest.fixture
-def filled(lgrun: World) -> World:
-    """A world with a finished thread."""
+def fill(lgrun: World) -> None:
+    """Fill a folder, once for all tests that look at it."""
     lgrun.write("hello.py", HELLO)
     assert lgrun("invoke", "hello.py", "Ann", "-t", "t").code == 0
-    return lgrun
+
+
+@pytest.fixture
+def filled(made_once: MadeOnce) -> World:
+    """A world with a finished thread."""
+    return made_once(fill)
 
 
 def test_in_order(filled: World) -> None:

@@ -11,22 +11,26 @@ import pytest
 
 from lgrun.cli.status import HELP_LINE
 
-from .conftest import LGRUN, Result, World
+from .conftest import LGRUN, MadeOnce, Result, World
 from .sources import FAIL_ONCE, HELLO, REVIEW
 
 Check = Callable[[Result, int, Sequence[str]], None]
 
 
-@pytest.fixture
-def threads(lgrun: World) -> World:
-    """Return a folder with one thread done, one failed and one waiting, in this order."""
+def fill(lgrun: World) -> None:
+    """Fill a folder, once for all tests that look at it."""
     lgrun.write("hello.py", HELLO)
     lgrun.write("flaky.py", FAIL_ONCE)
     lgrun.write("review.py", REVIEW)
     lgrun("invoke", "hello.py", "Ann", "-t", "aa-done")
     lgrun("invoke", "flaky.py", "-t", "ab-failed")
     lgrun("invoke", "review.py", "topic=cats", "-t", "b-waiting")
-    return lgrun
+
+
+@pytest.fixture
+def threads(made_once: MadeOnce) -> World:
+    """Return a folder with one thread done, one failed and one waiting, in this order."""
+    return made_once(fill)
 
 
 def test_list(threads: World) -> None:

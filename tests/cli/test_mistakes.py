@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from .conftest import LGRUN, Result, World
+from .conftest import LGRUN, MadeOnce, Result, World
 from .sources import ASK, HEAD, HELLO, REVIEW, TYPED
 
 Check = Callable[[Result, int, Sequence[str]], None]
@@ -124,20 +124,25 @@ def test_mistakes_as_documents(lgrun: World, args: list[str]) -> None:
         (["bogus"], 2, ["bogus"]),
     ],
 )
-def test_threads(lgrun: World, assert_one_message: Check, args: list[str], code: int, words: list[str]) -> None:
+def test_threads(made_once: MadeOnce, assert_one_message: Check, args: list[str], code: int, words: list[str]) -> None:
     """A mistake about a thread changes nothing of it."""
-    lgrun.write("ask.py", ASK)
-    lgrun.write("fails.py", HEAD + PLAIN.replace("return 1", "raise ValueError('no')"))
-    lgrun("invoke", "ask.py", "-t", "waiting")
-    lgrun("invoke", "ask.py", "-t", "finished")
-    lgrun("resume", "finished", "--value", "1")
-    lgrun("invoke", "fails.py", "-t", "failed")
+    lgrun = made_once(three_threads)
     before = _contents(lgrun.state)
 
     result = lgrun(*args)
 
     assert_one_message(result, code, words)
     assert _contents(lgrun.state) == before
+
+
+def three_threads(lgrun: World) -> None:
+    """Let there be a thread that waits, one that is done and one that has failed."""
+    lgrun.write("ask.py", ASK)
+    lgrun.write("fails.py", HEAD + PLAIN.replace("return 1", "raise ValueError('no')"))
+    lgrun("invoke", "ask.py", "-t", "waiting")
+    lgrun("invoke", "ask.py", "-t", "finished")
+    lgrun("resume", "finished", "--value", "1")
+    lgrun("invoke", "fails.py", "-t", "failed")
 
 
 def _contents(folder: Path) -> dict[str, bytes]:

@@ -8,16 +8,15 @@ import pytest
 
 from lgrun.cli.removal import bytes_text
 
-from .conftest import Result, World
+from .conftest import MadeOnce, Result, World
 from .screen import screen
 from .sources import ASK, FAIL_ONCE, HELLO, SLOW
 
 Check = Callable[[Result, int, Sequence[str]], None]
 
 
-@pytest.fixture
-def threads(lgrun: World) -> World:
-    """Return a folder with two threads done, one failed and one waiting, the oldest first."""
+def fill(lgrun: World) -> None:
+    """Fill a folder, once for all tests that look at it."""
     lgrun.write("hello.py", HELLO)
     lgrun.write("flaky.py", FAIL_ONCE)
     lgrun.write("ask.py", ASK)
@@ -25,7 +24,12 @@ def threads(lgrun: World) -> World:
     lgrun("invoke", "hello.py", "Bob", "-t", "done-2")
     lgrun("invoke", "flaky.py", "-t", "failed")
     lgrun("invoke", "ask.py", "-t", "waiting")
-    return lgrun
+
+
+@pytest.fixture
+def threads(made_once: MadeOnce) -> World:
+    """Return a folder with two threads done, one failed and one waiting, the oldest first."""
+    return made_once(fill)
 
 
 def test_rm(threads: World) -> None:

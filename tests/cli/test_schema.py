@@ -12,7 +12,7 @@ import pytest
 import lgrun as package
 from lgrun.cli.published import SCHEMAS
 
-from .conftest import Result, World
+from .conftest import MadeOnce, Result, World
 from .sources import FAIL_ONCE, HELLO, REVIEW, TYPED
 
 Check = Callable[[Result, int, Sequence[str]], None]
@@ -31,9 +31,8 @@ graph = StateGraph(State).add_node(say).add_edge(START, "say").compile()
 """
 
 
-@pytest.fixture
-def threads(lgrun: World) -> World:
-    """Return a folder with one thread done, one failed, one waiting, one of a graph, and a named workflow."""
+def fill(lgrun: World) -> None:
+    """Fill a folder, once for all tests that look at it."""
     lgrun.write("hello.py", HELLO)
     lgrun.write("flaky.py", FAIL_ONCE)
     lgrun.write("workflows/review.py", REVIEW)
@@ -43,7 +42,12 @@ def threads(lgrun: World) -> World:
     lgrun("invoke", "flaky.py", "-t", "failed")
     lgrun("invoke", "review", "topic=cats", "-t", "waiting")
     lgrun("invoke", "plan.py", "topic=cats", "-t", "graph")
-    return lgrun
+
+
+@pytest.fixture
+def threads(made_once: MadeOnce) -> World:
+    """Return a folder with one thread done, one failed, one waiting, one of a graph, and a named workflow."""
+    return made_once(fill)
 
 
 def valid(document: Any, name: str) -> bool:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 
 import pytest
 
-from .conftest import Result, World
+from .conftest import MadeOnce, Result, World
 from .sources import HEAD
 
 Check = Callable[[Result, int, Sequence[str]], None]
@@ -30,13 +30,17 @@ def letter(input: dict):
 )
 
 
-@pytest.fixture
-def letter(lgrun: World) -> World:
-    """Return a folder with a thread that made two drafts, asked, was answered, and failed."""
+def fill(lgrun: World) -> None:
+    """Fill a folder, once for all tests that look at it."""
     lgrun.write("letter.py", STEPS)
     lgrun("invoke", "letter.py", "-t", "mail")
     lgrun("resume", "mail", "--value", "yes")
-    return lgrun
+
+
+@pytest.fixture
+def letter(made_once: MadeOnce) -> World:
+    """Return a folder with a thread that made two drafts, asked, was answered, and failed."""
+    return made_once(fill)
 
 
 @pytest.mark.parametrize(
