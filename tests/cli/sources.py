@@ -84,6 +84,12 @@ def slow(seconds: float) -> str:
 """
 )
 
+# Its task says when it has begun, and lasts until there is a file `go`.
+HELD = "import os\nfrom lgrun.config import get_stream_writer\n" + SLOW.replace(
+    'open("started", "w").close()\n    time.sleep(seconds)',
+    'get_stream_writer()("napping")\n    while not os.path.exists("go"):\n        time.sleep(0.01)',
+)
+
 FAIL_ONCE = (
     HEAD
     + """

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 import pytest
 
 from .conftest import Result, World
-from .sources import ASK, FAIL_ONCE, HEAD, HELLO, SLOW, TYPED
+from .sources import ASK, FAIL_ONCE, HEAD, HELD, HELLO, SLOW, TYPED
 
 Check = Callable[[Result, int, Sequence[str]], None]
 
@@ -93,20 +93,19 @@ def test_once_waits(lgrun: World) -> None:
 
 def test_once_while_it_runs(lgrun: World) -> None:
     """While another process runs the thread it is 5; with --wait, its result is printed when it is there."""
-    lgrun.write("slow.py", SLOW)
-    args = ("invoke", "slow.py", "1.5", "--once", "-t", "t")
+    lgrun.write("held.py", HELD)
+    args = ("invoke", "held.py", "0", "--once", "-t", "t")
     run = lgrun.start(*args)
-    try:
-        while not (lgrun.folder / "started").exists():
-            assert run.poll() is None
-        busy = lgrun(*args)
-        waited = lgrun(*args, "--wait", "20s")
-    finally:
-        out, _ = run.communicate(timeout=20)
+    assert run.stderr is not None
+    assert "napping" in run.stderr.readline() + run.stderr.readline()
+    waiting = lgrun.start(*args, "--wait", "30s")
+    busy = lgrun(*args)
+    lgrun.write("go", "")
 
     assert busy.code == 5
-    assert (run.returncode, out) == (0, '"after"\n')
-    assert (waited.code, waited.stdout) == (0, '"after"\n')
+    for process in (run, waiting):
+        out, _ = process.communicate(timeout=30)
+        assert (process.returncode, out) == (0, '"after"\n')
     assert lgrun("show", "t", "--get", "run").stdout == "1\n"
 
 

@@ -8,7 +8,7 @@ import pytest
 from .conftest import World
 from .screen import screen
 from .sources import HEAD, SLOW
-from .stress import KINDS, trial
+from .stress import KINDS, at_once, trial
 
 PARALLEL = (
     HEAD
@@ -30,7 +30,7 @@ def wf(n: int):
 )
 
 
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", range(4))
 @pytest.mark.parametrize("kind", KINDS)
 def test_random_moment(lgrun: World, kind: str, seed: int) -> None:
     """Stopped at any moment: what was acknowledged is kept and does not run again; the thread goes on to its end."""
@@ -73,7 +73,7 @@ def test_second_interrupt_under_the_view(lgrun: World) -> None:
         took = time.monotonic() - began
         assert shown.end() == -2
 
-    assert took < 0.5
+    assert took < at_once(lgrun)
     assert shown.raw.rindex("\x1b[?25h") > shown.raw.rindex("\x1b[?25l")
     # The terminal itself echoes the key.
     assert shown.raw.removesuffix("^C").endswith("\n")

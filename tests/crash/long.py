@@ -132,7 +132,7 @@ def ext4() -> dict[str, Any]:
 
 def _tests(name: str, **counts: int) -> dict[str, Any]:
     env = os.environ | {key: str(value) for key, value in counts.items()}
-    command = [sys.executable, "-m", "pytest", "-q", "--timeout=3600", f"tests/crash/{name}"]
+    command = [sys.executable, "-m", "pytest", "-q", "-n", "0", "--timeout=3600", f"tests/crash/{name}"]
     done = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True)
     wrong = [] if done.returncode == 0 else done.stdout.splitlines()[-5:]
     return {**counts, "violations": wrong}

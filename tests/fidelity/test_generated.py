@@ -1,6 +1,6 @@
 """Generated programs do the same under both packages.
 
-    LGRUN_FIDELITY=2000 python -m pytest tests/fidelity/test_generated.py
+    LGRUN_FIDELITY=2000 python -m pytest -n 0 tests/fidelity/test_generated.py
 
 runs so many of them and prints its figures; without it a small number is run, always the same.
 """

@@ -1,6 +1,6 @@
 """Generated graphs do the same under both packages.
 
-    LGRUN_FIDELITY_GRAPHS=2000 python -m pytest tests/fidelity/graphs/test_generated.py
+    LGRUN_FIDELITY_GRAPHS=2000 python -m pytest -n 0 tests/fidelity/graphs/test_generated.py
 
 runs so many of them and prints its figures; without it a small number is run, always the same. As long as lgrun has no
 graphs, LangGraph is compared with itself.
