@@ -20,6 +20,7 @@
              └─ StateError                  the saved state cannot be used
                  ├─ DamagedStateError       a file does not verify
                  ├─ NewerFormatError        a file was written by a newer lgrun
+                 ├─ ConfigurationError      a configuration file cannot be understood
                  └─ StateIOError            the disk refused (full, read-only, vanished)
 
 The names in the first group mean what they mean in LangGraph. `GraphInterrupt` is a BaseException so that an
@@ -32,6 +33,7 @@ from typing import Any, Literal, NamedTuple
 from lgrun.types import Command, Interrupt
 
 __all__ = [
+    "ConfigurationError",
     "DamagedStateError",
     "EmptyInputError",
     "GraphDrained",
@@ -210,6 +212,10 @@ class DamagedStateError(StateError):
 
 class NewerFormatError(StateError):
     """A file was written by a newer lgrun. Nothing was changed; upgrade lgrun."""
+
+
+class ConfigurationError(StateError):
+    """A configuration file cannot be understood, so nobody knows where the state is."""
 
 
 class StateIOError(StateError):

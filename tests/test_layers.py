@@ -15,6 +15,7 @@ LAYERS = [
     {
         "errors",
         "config",
+        "_configuration",
         "runtime",
         "checkpoint.base",
         "graph.message",

@@ -102,11 +102,13 @@ class FileClaim(Claim):
         origin: dict[str, Any] | None,
         source: bytes | None,
         strict: bool,
+        store_input: bool,
     ) -> None:
         self._place = place
         self._root = root
         self._origin = origin
         self._source = source
+        self._store_input = store_input
         self._files = place.files
         self._strict = strict
         self._mutex = threading.Lock()
@@ -144,6 +146,9 @@ class FileClaim(Claim):
 
     def append(self, seq: int, writes: Sequence[PendingWrite], *, sync: bool = True) -> None:
         """Add to a journal; see `Claim.append`."""
+        if not self._store_input:
+            # Of a run, it is the names of what it was given.
+            writes = [write if write.kind == "run" else write._replace(args=None) for write in writes]
         try:
             self._append(seq, writes, sync)
         except StateIOError as error:

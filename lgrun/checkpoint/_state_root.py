@@ -3,16 +3,17 @@
 import errno
 import os
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from lgrun._configuration import find, resolved, settings_files
 from lgrun._fs import RealFs
 from lgrun.checkpoint.document import decode_note, encode_note
-from lgrun.errors import StateError
+from lgrun.errors import ConfigurationError, StateError
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["TEMPORARY", "StateRoot", "state_directory", "write_new"]
+__all__ = ["TEMPORARY", "StateRoot", "state_directory", "write_anew", "write_new"]
 
 MARKER = "lgrun-state.json"
 TEMPORARY = ".tmp-"
@@ -30,52 +31,19 @@ def state_directory(environ: Mapping[str, str] | None = None, cwd: str | None = 
         cwd: the directory to search from; this process's by default.
 
     Raises:
-        StateError: one of these files cannot be understood.
+        ConfigurationError: one of these files cannot be understood.
     """
     from pathlib import Path
 
-    environ = os.environ if environ is None else environ
-    here = Path(os.getcwd() if cwd is None else cwd)
-    if named := environ.get("LGRUN_STATE_DIR"):
-        return here / Path(named).expanduser()
-    for directory in (here, *here.parents):
-        settings = _settings(directory / "lgrun.toml")
-        if settings is None:
-            settings = _settings(directory / "pyproject.toml", "tool", "lgrun")
-        if settings is not None:
-            if found := _state_dir(settings, directory):
-                return found
-            break
-    import platformdirs
+    here = os.getcwd() if cwd is None else cwd
+    found = find("state_dir", os.environ if environ is None else environ, here, settings_files(here))
+    if found is None:
+        import platformdirs
 
-    user = platformdirs.user_config_path("lgrun")
-    return _state_dir(_settings(user / "config.toml") or {}, user) or platformdirs.user_state_path("lgrun")
-
-
-def _settings(file: "Path", *tables: str) -> dict[str, Any] | None:
-    """Return a table of a TOML file; None if there is no such file or table."""
-    try:
-        data = file.read_bytes()
-    except (FileNotFoundError, NotADirectoryError, PermissionError):
-        return None
-    if tables and b"lgrun" not in data:
-        return None
-    import tomllib
-
-    try:
-        found: Any = tomllib.loads(data.decode())
-    except ValueError as error:
-        raise StateError(f"{file}: {error}") from error
-    for table in tables:
-        found = found.get(table) if isinstance(found, dict) else None
-    return found if isinstance(found, dict) else None
-
-
-def _state_dir(settings: dict[str, Any], directory: "Path") -> "Path | None":
-    named = settings.get("state_dir")
-    if named is not None and not isinstance(named, str):
-        raise StateError(f"state_dir in {directory} must be a string")
-    return directory / os.path.expanduser(named) if named else None
+        return platformdirs.user_state_path("lgrun")
+    if not isinstance(found.value, str) or not found.value:
+        raise ConfigurationError(f"{found.where}: state_dir must be the path of a directory")
+    return Path(resolved(found.folder, found.value))
 
 
 class StateRoot:
@@ -184,22 +152,45 @@ def write_new(fs: RealFs, directory: int, name: str, data: bytes) -> None:
     Raises:
         OSError: the disk refused; there is no such file.
     """
+    _put_in_place(fs, directory, name, data, None)
+    try:
+        fs.sync_dir(directory)
+    except OSError:
+        _remove(fs, name, directory)
+        raise
+
+
+def write_anew(fs: RealFs, directory: int, name: str, data: bytes, mode: int) -> None:
+    """Put a file in the place of another one, or of none: whoever reads finds the whole old one or the whole new one.
+
+    Args:
+        fs: the disk.
+        directory: an open one.
+        name: of the file.
+        data: all of the new file.
+        mode: its permissions.
+
+    Raises:
+        OSError: the disk refused; the old file is still there, or the new one already.
+    """
+    _put_in_place(fs, directory, name, data, mode)
+    fs.sync_dir(directory)
+
+
+def _put_in_place(fs: RealFs, directory: int, name: str, data: bytes, mode: int | None) -> None:
     temporary = f"{TEMPORARY}{os.urandom(6).hex()}"
     fd = fs.create_exclusive(temporary, directory)
     try:
         try:
             _write_all(fs, fd, data)
+            if mode is not None:
+                fs.chmod(fd, mode)
             fs.sync(fd)
         finally:
             fs.close(fd)
         fs.rename(temporary, directory, name, directory)
     except BaseException:
         _remove(fs, temporary, directory)
-        raise
-    try:
-        fs.sync_dir(directory)
-    except OSError:
-        _remove(fs, name, directory)
         raise
 
 

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from lgrun._configuration import configured_switch
 from lgrun._fs import RealFs
 from lgrun.checkpoint._claim import Disk, FileClaim, Place
 from lgrun.checkpoint._lock import (
@@ -45,6 +46,7 @@ class FileSaver(BaseCheckpointSaver):
         strict: refuse a journal whose last line is damaged instead of cutting the line off with a warning.
         break_lock: take a thread that a run on another machine never released, on a network file system.
         trust_state: use a directory that others can write to.
+        store_input: keep a summary of each task's arguments, for people; the setting of this name if None.
         clock: seconds that only go forward, for waiting.
         sleep: waits for so many seconds.
     """
@@ -59,6 +61,7 @@ class FileSaver(BaseCheckpointSaver):
         strict: bool = False,
         break_lock: bool = False,
         trust_state: bool = False,
+        store_input: bool | None = None,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
@@ -66,6 +69,7 @@ class FileSaver(BaseCheckpointSaver):
         self.origin = origin
         self.source = source
         self._fs = fs or RealFs()
+        self.store_input = configured_switch("store_input", True) if store_input is None else store_input
         self.strict = strict
         self.break_lock = break_lock
         self._clock = clock
@@ -82,7 +86,14 @@ class FileSaver(BaseCheckpointSaver):
         place = self._lock(thread_id, wait)
         try:
             with Disk(place.files.path):
-                return FileClaim(place, self._root, origin=self.origin, source=self.source, strict=self.strict)
+                return FileClaim(
+                    place,
+                    self._root,
+                    origin=self.origin,
+                    source=self.source,
+                    strict=self.strict,
+                    store_input=self.store_input,
+                )
         except BaseException:
             place.leave()
             raise

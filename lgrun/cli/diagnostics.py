@@ -207,6 +207,8 @@ def explain(error: BaseException, *, thread: str | None = None, resume: str | No
         return Problem("busy", str(error), status=ExitStatus.BUSY, hint="wait for it with --wait 5m")
     if isinstance(error, errors.StateIOError):
         return Problem("state-io", str(error), status=ExitStatus.STATE_IO)
+    if isinstance(error, errors.ConfigurationError):
+        return Problem("bad-config", str(error))
     if isinstance(error, errors.StateError):
         kind = "newer-format" if isinstance(error, errors.NewerFormatError) else "damaged-state"
         return Problem(kind, str(error), status=ExitStatus.REFUSED)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
+from lgrun._configuration import read_switch
 from lgrun.cli.diagnostics import Problem
 from lgrun.cli.env import Environment
 
@@ -32,10 +33,7 @@ class Typed(str):
 
 def read_bool(text: str) -> bool | None:
     """Read what people type for yes and no; None for anything else."""
-    word = text.strip().lower()
-    if word in ("y", "yes", "true", "on", "1"):
-        return True
-    return False if word in ("n", "no", "false", "off", "0") else None
+    return read_switch(text)
 
 
 # --- VALUE

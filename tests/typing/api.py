@@ -373,6 +373,7 @@ def raised(code: Sequence[type[BaseException]] = ()) -> None:
     except errors.ParentCommand as error:
         assert_type(error.command.goto, Any)
     states: list[type[errors.StateError]] = [errors.DamagedStateError, errors.NewerFormatError, errors.StateIOError]
+    states.append(errors.ConfigurationError)
     own: list[type[errors.LgrunError]] = [errors.ReplayMismatchError, errors.SwallowedInterruptError]
     plain: list[type[Exception]] = [errors.EmptyInputError, errors.InvalidUpdateError, errors.GraphRecursionError]
     plain += [errors.NodeCancelledError, errors.UnknownInterruptError, *states, *own]

@@ -21,7 +21,14 @@ from lgrun.checkpoint._thread_files import directory_name
 from lgrun.checkpoint.base import Checkpoint, Encoded, PendingWrite
 from lgrun.checkpoint.document import encode_checkpoint, new_checkpoint_id
 from lgrun.checkpoint.file import FileSaver, state_directory
-from lgrun.errors import DamagedStateError, NewerFormatError, StateError, StateIOError, ThreadBusyError
+from lgrun.errors import (
+    ConfigurationError,
+    DamagedStateError,
+    NewerFormatError,
+    StateError,
+    StateIOError,
+    ThreadBusyError,
+)
 
 ROOT = Path(__file__).parents[2]
 JOURNAL = "00000001.writes.jsonl"
@@ -803,6 +810,33 @@ def test_state_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
         (here / "lgrun.toml").write_text(wrong)
         with pytest.raises(StateError):
             found()
+
+
+def test_summaries_of_arguments(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With store_input off, as an argument or a setting, results have none; a run keeps the names it was given."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    writes = [PendingWrite("result", name="a", args="secret"), PendingWrite("run", args="config=k")]
+
+    def kept(name: str, **options: Any) -> list[str | None]:
+        saver = FileSaver(tmp_path / name, **options)
+        claim = saver.claim("t")
+        claim.put(checkpoint(1))
+        claim.append(1, writes)
+        claim.release()
+        saved = saver.load("t")
+        return [write.args for write in saved.writes] if saved else []
+
+    assert kept("a") == ["secret", "config=k"]
+    assert kept("b", store_input=False) == [None, "config=k"]
+    (tmp_path / "lgrun.toml").write_text("store_input = false\n")
+    assert kept("c") == [None, "config=k"]
+    assert kept("d", store_input=True) == ["secret", "config=k"]
+    monkeypatch.setenv("LGRUN_STORE_INPUT", "yes")
+    assert kept("e") == ["secret", "config=k"]
+    monkeypatch.setenv("LGRUN_STORE_INPUT", "perhaps")
+    with pytest.raises(ConfigurationError, match="LGRUN_STORE_INPUT: store_input must be true or false"):
+        FileSaver(tmp_path / "f")
 
 
 def test_encoded_checkpoint_is_the_file(tmp_path: Path) -> None:
