@@ -9,6 +9,7 @@ import typer
 
 from lgrun.cli.commands import (
     completion,
+    config,
     doctor,
     help_topic,
     history,
@@ -23,7 +24,7 @@ from lgrun.cli.commands import (
 )
 from lgrun.cli.diagnostics import Problem, explain, full_traceback
 from lgrun.cli.env import Environment, die_of
-from lgrun.cli.options import Interrupted, shared_first, with_shared_options
+from lgrun.cli.options import Interrupted, configure, shared_first, with_shared_options
 from lgrun.cli.parser import Command, Group, help_width
 from lgrun.cli.status import ExitStatus
 
@@ -67,6 +68,7 @@ for _name, _command in (
     ("rm", rm.rm),
     ("prune", prune.prune),
     ("doctor", doctor.doctor),
+    ("config", config.config),
     ("workflows", workflows.workflows),
     ("schema", schema.schema),
     ("completion", completion.completion),
@@ -96,12 +98,12 @@ def run(arguments: list[str], env: Environment | None = None) -> int:
         return _fail(env, problem) if problem is not None else _bug(env, error)
 
 
-def _color_in(arguments: list[str]) -> str:
+def _color_in(arguments: list[str]) -> str | None:
     for word, following in zip(arguments, [*arguments[1:], ""], strict=False):
         given = following if word == "--color" else word.removeprefix("--color=")
-        if word.startswith("--color") and given in ("always", "never"):
+        if word.startswith("--color") and given in ("auto", "always", "never"):
             return given
-    return "auto"
+    return None
 
 
 def _call(arguments: list[str], env: Environment) -> Any:
@@ -139,6 +141,7 @@ _SYNONYMS = {
     **dict.fromkeys(("get", "info", "view", "inspect", "cat", "describe"), "show"),
     **dict.fromkeys(("delete", "remove", "del"), "rm"),
     **dict.fromkeys(("clean", "gc", "purge"), "prune"),
+    **dict.fromkeys(("set", "settings", "configure", "preferences"), "config"),
     **dict.fromkeys(("log", "logs", "events", "timeline", "trace"), "history"),
 }
 """What people type who know other programs."""
@@ -155,6 +158,8 @@ def _unknown_command(message: str) -> str:
 
 
 def _fail(env: Environment, problem: Problem) -> int:
+    # A wrong option was found before the files were read that say something of colours.
+    configure(env, lenient=True)
     if problem.reference == "no-command":
         for line in problem.context:
             env.say(line)

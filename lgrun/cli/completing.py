@@ -7,7 +7,7 @@ asks the shell for names of files.
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
-from lgrun.cli.completion_table import COMMANDS, OPTIONS
+from lgrun.cli.completion_table import COMMANDS, OPTIONS, SETTINGS
 
 if TYPE_CHECKING:
     from lgrun.cli.glance import Glance
@@ -59,6 +59,8 @@ def _candidates(before: list[str], current: str) -> Iterator[Candidate]:
         yield from _workflows()
     elif command == "help" and not arguments:
         yield from [*COMMANDS.items(), ("exit-codes", ""), ("env", ""), ("values", ""), ("files", "")]
+    elif command == "config" and len(arguments) < 2:
+        yield from _settings(arguments)
     elif command == "completion":
         yield from ((shell, "") for shell in ("bash", "zsh", "fish") if not arguments)
     elif command == "resume" and arguments:
@@ -109,7 +111,20 @@ def _values_of(option: str, state: str | None) -> Iterable[Candidate]:
         return _workflows()
     if option == "--thread":
         return [(glance.thread, _about(glance)) for glance in _seen(state)]
-    return [(":files", "")] if option == "--state-dir" else []
+    return [(":files", "")] if option in ("--state-dir", "--env-file") else []
+
+
+def _settings(arguments: list[str]) -> Iterator[Candidate]:
+    """Yield the settings, or behind one of them what it may be."""
+    if not arguments:
+        yield from ((key if key != "workflows" else "workflows.", about) for key, (about, _) in SETTINGS.items())
+    elif arguments[0] in SETTINGS:
+        _, choices = SETTINGS[arguments[0]]
+        yield from ((choice, "") for choice in choices)
+        if not choices:
+            yield ":files", ""
+    elif arguments[0].startswith("workflows."):
+        yield ":files", ""
 
 
 # --- threads and questions

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import NoReturn
 
 from lgrun.cli.diagnostics import Problem
 from lgrun.cli.env import Environment
@@ -45,15 +45,14 @@ def project_root(folder: Path) -> Path | None:
 def named(env: Environment) -> list[tuple[str, Reference]]:
     """Return the workflows that have a name here: those of the table first, then those in folders, by name."""
     found: dict[str, Reference] = {}
-    for table, folder in _tables(env.cwd):
+    for table, folder in _tables(env):
         for word, entry in table.items():
-            if isinstance(entry, str):
-                target, name = _split(entry)
-                is_file = target.endswith(".py") or os.sep in target
-                path = Path(os.path.abspath(folder / target)) if is_file else None
-                found[word] = Reference(entry, path=path, module=None if is_file else target, name=name)
-    for folder in _workflow_folders(env):
-        for path in _listing(folder):
+            target, name = _split(entry)
+            is_file = target.endswith(".py") or os.sep in target
+            path = Path(os.path.abspath(os.path.join(folder, target))) if is_file else None
+            found.setdefault(word, Reference(entry, path=path, module=None if is_file else target, name=name))
+    for place in _workflow_folders(env):
+        for path in _listing(place):
             file = path / "__init__.py" if path.is_dir() else path
             if file.suffix == ".py" and file.is_file() and re.fullmatch(r"[\w-]+", path.stem):
                 found.setdefault(path.stem, Reference(path.stem, path=Path(os.path.abspath(file))))
@@ -102,50 +101,35 @@ def _file(typed: str, target: str, name: str | None, env: Environment) -> Refere
 
 
 def _by_name(word: str, env: Environment) -> Reference | None:
-    for table, folder in _tables(env.cwd):
-        entry = table.get(word)
-        if isinstance(entry, str):
-            return _table_entry(entry, folder, env)
-    for folder in _workflow_folders(env):
-        for path in (folder / f"{word}.py", folder / word / "__init__.py"):
+    for table, folder in _tables(env):
+        if word in table:
+            return _table_entry(table[word], folder, env)
+    for place in _workflow_folders(env):
+        for path in (place / f"{word}.py", place / word / "__init__.py"):
             if path.is_file():
                 return Reference(word, path=Path(os.path.abspath(path)))
     return None
 
 
-def _table_entry(entry: str, folder: Path, env: Environment) -> Reference:
+def _table_entry(entry: str, folder: str, env: Environment) -> Reference:
     target, name = _split(entry)
     if target.endswith(".py") or os.sep in target:
-        return _file(entry, str(folder / target), name, env)
+        return _file(entry, os.path.join(folder, target), name, env)
     return Reference(entry, module=target, name=name)
 
 
 def _workflow_folders(env: Environment) -> list[Path]:
-    extra = env.environ.get("LGRUN_PATH", "").split(os.pathsep)
-    return [env.cwd / "workflows", *(env.cwd / folder for folder in extra if folder)]
+    from lgrun.cli.configuration import setting
+
+    return [env.cwd / "workflows", *map(Path, setting(env, "path").value)]
 
 
-def _tables(cwd: Path) -> Iterator[tuple[Mapping[str, Any], Path]]:
-    """Yield the table of workflow names of the nearest configuration file."""
-    for folder in (cwd, *cwd.parents):
-        for file, keys in (("lgrun.toml", ()), ("pyproject.toml", ("tool", "lgrun"))):
-            if (folder / file).is_file():
-                table = _read_table(folder / file, (*keys, "workflows"))
-                if table is not None:
-                    yield table, folder
-                    return
+def _tables(env: Environment) -> Iterator[tuple[Mapping[str, str], str]]:
+    """Yield the tables of workflow names, the one that counts first, each with the folder it is relative to."""
+    from lgrun.cli.configuration import tables
 
-
-def _read_table(file: Path, keys: tuple[str, ...]) -> Mapping[str, Any] | None:
-    import tomllib
-
-    try:
-        here: Any = tomllib.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise Problem("bad-config", f"{file} cannot be read: {error}") from None
-    for key in keys:
-        here = here.get(key) if isinstance(here, dict) else None
-    return here if isinstance(here, dict) else None
+    for table, folder, _ in tables(env):
+        yield table, folder
 
 
 def _not_found(typed: str, target: str, env: Environment) -> NoReturn:
@@ -155,7 +139,7 @@ def _not_found(typed: str, target: str, env: Environment) -> NoReturn:
     known += [path.stem for base in _workflow_folders(env) for path in _listing(base) if path.suffix == ".py"]
     known += [path.name for path in _listing(env.cwd) if path.suffix == ".py"]
     known += [os.path.join("workflows", path.name) for path in _listing(env.cwd / "workflows") if path.suffix == ".py"]
-    known += [word for table, _ in _tables(env.cwd) for word in table]
+    known += [word for table, _ in _tables(env) for word in table]
     alike = [name for name in known if Path(name).stem == Path(target).stem]
     near = f"{target}.py" if f"{target}.py" in known else next(iter(alike), None) or nearest(target, known)
     raise Problem(

@@ -14,9 +14,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import NoReturn, TextIO
+from typing import TYPE_CHECKING, NoReturn, TextIO
 
 from lgrun.cli.render.text import painted, printable
+
+if TYPE_CHECKING:
+    from lgrun._configuration import SettingsFile
 
 
 @dataclass(slots=True)
@@ -29,7 +32,8 @@ class Flags:
     quiet: bool = False
     no_input: bool = False
     verbose: int = 0
-    color: str = "auto"
+    color: str | None = None
+    no_pager: bool = False
 
 
 def _current_folder() -> Path:
@@ -51,7 +55,10 @@ class Environment:
         stderr: descriptor of the talk.
         flags: the shared options; set once the arguments are parsed.
         thread: the thread this command turned out to be about, for machine output of an error.
+        color: what configuration files say of colours.
+        configuration: these files, once they were read.
         needs: options that a resume of that thread has to be given again, as text for a shell.
+        again: options of this command that a resume will want, too.
         dies_of_pipe: a reader who has gone ends the command (it looks) or not (it runs a workflow).
         asked: seconds that a person has been asked for answers.
     """
@@ -63,7 +70,10 @@ class Environment:
     stderr: int = 2
     flags: Flags = field(default_factory=Flags)
     thread: str | None = None
+    color: str = "auto"
+    configuration: "list[SettingsFile] | None" = None
     needs: str = ""
+    again: str = ""
     dies_of_pipe: bool = True
     asked: float = 0.0
 
@@ -86,8 +96,16 @@ class Environment:
             self.say(text)
 
     def put(self, text: str) -> None:
-        """Write the answer to stdout: as it is into a pipe, with control characters made visible on a terminal."""
-        self.put_bytes(_encode(printable(text) if self.stdout_is_tty() else text))
+        """Write the answer to stdout: as it is into a pipe, with control characters made visible on a terminal.
+
+        There, what a command that only looks has to say goes through a pager if it is longer than the screen.
+        """
+        if not self.stdout_is_tty():
+            self.put_bytes(_encode(text))
+            return
+        data = _encode(printable(text))
+        if not (self._is_too_long(text) and self._paged(data)):
+            self.put_bytes(data)
 
     def put_bytes(self, data: bytes) -> None:
         """Write raw bytes to stdout."""
@@ -103,6 +121,19 @@ class Environment:
                 return
             raise
 
+    def _is_too_long(self, text: str) -> bool:
+        """Tell whether a person has to be able to scroll: a run is watched, and --no-input waits for no key."""
+        if not self.dies_of_pipe or self.flags.no_pager or self._asks_nothing() or self._dumb():
+            return False
+        columns, lines = self.screen(self.stdout)
+        # The shell's next prompt needs a line, too.
+        return sum(max(-(-len(line) // columns), 1) for line in text.splitlines()) >= lines
+
+    def _paged(self, data: bytes) -> bool:
+        from lgrun.cli.pager import page
+
+        return page(self, data)
+
     # --- the terminal
 
     def stdout_is_tty(self) -> bool:
@@ -110,14 +141,23 @@ class Environment:
         return os.isatty(self.stdout)
 
     def colored(self, descriptor: int) -> bool:
-        """Tell whether what goes to a descriptor may have colours: the flag, then the variables, then the terminal."""
-        if self.flags.color != "auto":
-            return self.flags.color == "always"
-        if self.environ.get("NO_COLOR"):
-            return False
-        if truthy(self.environ.get("FORCE_COLOR")) or truthy(self.environ.get("CLICOLOR_FORCE")):
-            return True
+        """Tell whether what goes to a descriptor may have colours: option, variables, configuration, the terminal."""
+        asked = self.color_asked()
+        choice = self.color if asked is None else asked[0]
+        if choice in ("always", "never"):
+            return choice == "always"
         return os.isatty(descriptor) and not self._dumb()
+
+    def color_asked(self) -> tuple[str, str] | None:
+        """Return what the option or a variable says of colours, and which of them; None if none says anything."""
+        if self.flags.color is not None:
+            return self.flags.color, "--color"
+        if self.environ.get("LGRUN_COLOR"):
+            return self.environ["LGRUN_COLOR"], "LGRUN_COLOR"
+        if self.environ.get("NO_COLOR"):
+            return "never", "NO_COLOR"
+        forced = (name for name in ("FORCE_COLOR", "CLICOLOR_FORCE") if truthy(self.environ.get(name)))
+        return next((("always", name) for name in forced), None)
 
     def _dumb(self) -> bool:
         return self.environ.get("TERM", "dumb").lower() in ("", "dumb", "unknown")
@@ -154,12 +194,10 @@ class Environment:
 
     def interactive(self) -> bool:
         """Tell whether questions may be asked: a person is there and did not forbid it."""
-        return (
-            not self.flags.no_input
-            and not truthy(self.environ.get("LGRUN_NO_INPUT"))
-            and os.isatty(self.stdin)
-            and os.isatty(self.stderr)
-        )
+        return not self._asks_nothing() and os.isatty(self.stdin) and os.isatty(self.stderr)
+
+    def _asks_nothing(self) -> bool:
+        return self.flags.no_input or truthy(self.environ.get("LGRUN_NO_INPUT"))
 
     def ask(self, prompt: str) -> str | None:
         """Print `prompt` and read one line; None at the end of input (Ctrl-D)."""
@@ -190,6 +228,11 @@ class Environment:
             return stream.read()
 
     # --- everything else
+
+    def add_variables(self, found: Mapping[str, str]) -> None:
+        """Give variables to the code of workflows and the programs it starts; those that there are stay."""
+        for name, value in found.items():
+            os.environ.setdefault(name, value)
 
     def now(self) -> datetime:
         """Return the time of day, with offset."""

@@ -58,9 +58,12 @@ def _shared(
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Say only what went wrong; list: ids only.")] = False,
     no_input: Annotated[bool, typer.Option("--no-input", help="Never ask. [env: LGRUN_NO_INPUT]")] = False,
     color: Annotated[
-        Literal["auto", "always", "never"],
+        Literal["auto", "always", "never"] | None,
         typer.Option("--color", help="Colours. [env: NO_COLOR, FORCE_COLOR]", show_default=False),
-    ] = "auto",
+    ] = None,
+    no_pager: Annotated[
+        bool, typer.Option("--no-pager", help="Print at once what is longer than the screen. [env: LGRUN_PAGER]")
+    ] = False,
     verbose: Annotated[int, typer.Option("--verbose", "-v", count=True, help="Say more.", show_default=False)] = 0,
 ) -> None:
     """Only its signature is used."""
@@ -70,10 +73,14 @@ SHARED = inspect.signature(_shared).parameters
 
 VALUE_FLAGS = frozenset({"-S", "--state-dir", "--get", "--color"})
 """Shared options that take a value."""
-SWITCHES = frozenset({"--json", "-q", "--quiet", "--no-input", "-v", "--verbose", "-vv"})
+SWITCHES = frozenset({"--json", "-q", "--quiet", "--no-input", "--no-pager", "-v", "--verbose", "-vv"})
 """Shared options that do not."""
 
 _JOINED = ("--state-dir=", "--get=", "--color=")
+
+
+_WITHOUT_FILES = frozenset({"help", "completion", "schema", "config"})
+"""Commands that do not need configuration, or read it themselves: with them a person finds out what is wrong in it."""
 
 
 class Interrupted(Exception):
@@ -91,6 +98,7 @@ def with_shared_options(command: Callable[..., ExitStatus]) -> Callable[..., Exi
         try:
             if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:
                 signal.signal(signal.SIGINT, signal.default_int_handler)
+            configure(env, lenient=ctx.info_name in _WITHOUT_FILES)
             return command(env, **given)
         except KeyboardInterrupt:
             # Typer would make an exit code of it.
@@ -103,6 +111,28 @@ def with_shared_options(command: Callable[..., ExitStatus]) -> Callable[..., Exi
     run.__annotations__ = {name: parameter.annotation for name, parameter in signature.parameters.items()}
     del run.__wrapped__
     return typing.cast("Callable[..., ExitStatus]", run)
+
+
+def configure(env: Environment, *, lenient: bool) -> None:
+    """Read the configuration files, for what all commands take from them.
+
+    Args:
+        env: the world.
+        lenient: do without those that are wrong.
+
+    Raises:
+        Problem, ConfigurationError: one is wrong.
+    """
+    from lgrun.cli.configuration import files_of, setting
+    from lgrun.cli.diagnostics import Problem
+    from lgrun.errors import ConfigurationError
+
+    try:
+        files_of(env)
+        env.color = setting(env, "color").value
+    except (Problem, ConfigurationError):
+        if not lenient:
+            raise
 
 
 def shared_first(arguments: list[str]) -> list[str]:

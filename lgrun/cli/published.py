@@ -96,6 +96,12 @@ _ROW: dict[str, Schema] = {
     "checkpoint": _COUNT,
 }
 _ANSWER = _or_null(_object({"schema": {"const": "lgrun.row/1"}, **_ROW}, optional=_ROW_OPTIONAL))
+_SETTING: dict[str, Schema] = {
+    "key": _TEXT,
+    "value": {"type": ["string", "boolean", "array", "object", "null"], "description": "paths are absolute"},
+    "origin": {"enum": ["flag", "variable", "project", "user", "default"]},
+    "where": {**_or_null(_TEXT), "description": "the option, the variable or the file that says so"},
+}
 
 SCHEMAS: dict[str, Schema] = {
     "run": _document(
@@ -213,8 +219,11 @@ SCHEMAS: dict[str, Schema] = {
                     }
                 )
             ),
+            "settings": _list(_object(_SETTING)),
         },
     ),
+    "config": _document("config", "config", {"settings": _list(_object(_SETTING))}),
+    "setting": _document("setting", "config KEY, with or without a value: what holds now", _SETTING),
     "question": {"title": "a question, inside of others", **_QUESTION},
     "error": {"title": "an error, inside of others", **_ERROR},
 }

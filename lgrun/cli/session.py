@@ -16,8 +16,9 @@ from lgrun.checkpoint.base import (
     open_questions,
     thread_status,
 )
-from lgrun.checkpoint.file import FileClaim, FileSaver, state_directory
+from lgrun.checkpoint.file import FileClaim, FileSaver
 from lgrun.cli import discover
+from lgrun.cli.configuration import setting
 from lgrun.cli.diagnostics import Problem, short_path
 from lgrun.cli.discover import Reference
 from lgrun.cli.env import Environment
@@ -51,10 +52,8 @@ class Guarded(FileSaver):
 
 
 def state_path(env: Environment) -> Path:
-    """Return the state directory."""
-    if env.flags.state_dir is not None:
-        return env.cwd / env.flags.state_dir.expanduser()
-    return state_directory(env.environ, str(env.cwd))
+    """Return the state directory: the same as the library's `state_directory()`, unless the option says another."""
+    return Path(setting(env, "state_dir").value)
 
 
 def open_saver(
@@ -68,9 +67,10 @@ def open_saver(
         names: of what the run is given beside its input, to be recorded too.
         trust: use a state directory that others can write to.
     """
+    keep = bool(setting(env, "store_input").value)
     if loaded is None:
-        return Guarded(state_path(env), trust_state=trust)
-    return Guarded(state_path(env), origin={**loaded.origin(), **names}, source=loaded.source)
+        return Guarded(state_path(env), trust_state=trust, store_input=keep)
+    return Guarded(state_path(env), origin={**loaded.origin(), **names}, source=loaded.source, store_input=keep)
 
 
 def is_private(directory: Path) -> bool:
@@ -335,7 +335,7 @@ def command(env: Environment, *words: str) -> str:
 
 def resume_command(env: Environment, thread: str, *words: str) -> str:
     """Return the command that goes on with a thread, with all that it has to be given again."""
-    return command(env, "resume", thread, *words) + env.needs
+    return command(env, "resume", thread, *words) + env.needs + env.again
 
 
 def answer_words(questions: Iterable[int]) -> list[str]:

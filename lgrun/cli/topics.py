@@ -17,12 +17,32 @@ The exit code of a command that acts is how the thread stands.
 """
 
 ENV = """\
+Settings, the same as in lgrun.toml (lgrun config lists all, and says where each comes from):
+
 LGRUN_STATE_DIR   where threads are kept; the option -S goes before it
 LGRUN_PATH        folders with workflows, beside ./workflows, with : between them
-LGRUN_NO_INPUT    1: never ask
-NO_COLOR          no colours; FORCE_COLOR and CLICOLOR_FORCE: colours also in a pipe; --color goes before all of them
+LGRUN_ON_CHANGE   warn, ask, fail or ignore: what to do when the code no longer does what is recorded
+LGRUN_EVENTS      which events of a run are shown: task,custom,token,checkpoint
+LGRUN_ENV_FILE    a file with variables for the code of workflows, like --env-file
+LGRUN_STORE_INPUT false: keep no summary of each task's arguments
+LGRUN_PAGER       what shows more than fits on the screen; before pager in a file, PAGER and less; empty or cat: none
+LGRUN_COLOR       auto, always or never; --color goes before it
+
+Others:
+
+LGRUN_NO_INPUT    1: never ask, and use no pager
+NO_COLOR          no colours; FORCE_COLOR and CLICOLOR_FORCE: colours also in a pipe
 COLUMNS           how wide lists and help are
+LESS              options of less; FRX if it is not set
 VISUAL, EDITOR    the editor for long answers
+
+A FILE of --env-file has lines of these forms. What is set already stays as it is, and no value is recorded anywhere.
+
+  NAME=value      up to a # with a blank before it
+  NAME="value"    with \\n \\t \\r \\" \\\\ \\$ for what they stand for; may go over several lines
+  NAME='value'    exactly these characters; may go over several lines
+  # comment       as are empty lines; export in front of a name says nothing
+  ${NAME}         is not replaced by anything, and refused outside of '...'
 """
 
 VALUES = """\
@@ -57,7 +77,11 @@ threads/THREAD/00000002.json           what it returned
 threads/THREAD/source-*.py             the code that ran
 threads/THREAD/thread.json, lock       the thread's name; who runs it
 
-Nothing in them is ever rewritten. lgrun doctor checks them; lgrun rm and lgrun prune delete threads.
+Settings are looked for in lgrun.toml, or in [tool.lgrun] of pyproject.toml, in the nearest folder upwards that has one,
+then in config.toml of your configuration folder for lgrun (on Linux ~/.config/lgrun). Paths in them are relative to the
+file. "graphs" and "env" of the nearest langgraph.json count too. lgrun config KEY VALUE writes a setting.
+
+Nothing in the state directory is ever rewritten. lgrun doctor checks it; lgrun rm and lgrun prune delete threads.
 """
 
 TOPICS = {"exit-codes": EXIT_CODES, "env": ENV, "values": VALUES, "files": FILES}

@@ -8,6 +8,7 @@ from typer.main import get_command
 
 import lgrun
 from lgrun.cli.app import app
+from lgrun.cli.configuration import KEYS
 
 PATH = Path(lgrun.__file__).parent / "cli" / "completion_table.py"
 
@@ -20,13 +21,18 @@ def text() -> str:
     options = {
         name: [_option(p) for p in command.params if p.param_type_name == "option"] for name, command in shown.items()
     }
+    settings = {
+        key.name: (key.about, ("true", "false") if key.kind == "switch" else key.choices) for key in KEYS.values()
+    }
     return (
         '"""The commands and their options, for completion, which has no time to import Typer.\n\n'
         'Written by a program: python -m tests.cli.completion_table\n"""\n\n# fmt: off\n# ruff: noqa\n'
         f"COMMANDS: dict[str, str] = {pprint.pformat(commands, width=110, sort_dicts=False)}\n\n"
         "OPTIONS: dict[str, list[tuple[str, str, bool, str]]] = "
         f"{pprint.pformat(options, width=200, sort_dicts=False)}\n"
-        '"""Of each option the long name, the short one, whether it takes a value, and what it does."""\n'
+        '"""Of each option the long name, the short one, whether it takes a value, and what it does."""\n\n'
+        f"SETTINGS: dict[str, tuple[str, tuple[str, ...]]] = {pprint.pformat(settings, width=110, sort_dicts=False)}\n"
+        '"""Of each setting what it is for, and what it may be."""\n'
     )
 
 

@@ -42,6 +42,11 @@ class World:
         """Return the world whose folder and state directory are in `place`."""
         return cls(place / "here", place / "state")
 
+    @property
+    def config(self) -> Path:
+        """Return where the person's own configuration is."""
+        return self.state.parent / "config"
+
     def write(self, name: str, text: str) -> Path:
         """Write a file into the folder."""
         path = self.folder / name
@@ -51,9 +56,10 @@ class World:
 
     def env(self, extra: Mapping[str, str] = {}) -> dict[str, str]:
         """Return the environment the command runs in."""
-        colours = ("NO_COLOR", "FORCE_COLOR", "CLICOLOR_FORCE")
-        kept = {k: v for k, v in os.environ.items() if not k.startswith(("LGRUN_", "PYTEST", *colours))}
-        return {**kept, "LGRUN_STATE_DIR": str(self.state), "COLUMNS": "100", **extra}
+        of_the_person = ("NO_COLOR", "FORCE_COLOR", "CLICOLOR_FORCE", "PAGER", "LESS")
+        kept = {k: v for k, v in os.environ.items() if not k.startswith(("LGRUN_", "PYTEST", *of_the_person))}
+        own = {"LGRUN_STATE_DIR": str(self.state), "XDG_CONFIG_HOME": str(self.config), "COLUMNS": "100"}
+        return {**kept, **own, **extra}
 
     def __call__(
         self,

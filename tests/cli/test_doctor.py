@@ -25,7 +25,7 @@ def filled(made_once: MadeOnce) -> World:
 
 def test_in_order(filled: World) -> None:
     """Nothing to say is 0, also where there is no state directory at all."""
-    result = filled("doctor")
+    result = filled("doctor", "-q")
 
     assert (result.code, result.stdout, result.stderr) == (0, f"✓ {filled.state} is in order\n", "")
     assert filled("doctor", "-S", "nowhere").code == 0
@@ -37,7 +37,7 @@ def test_damage(filled: World) -> None:
     (filled.state / "lgrun-state.json").write_text("?")
     (filled.state / "threads/t/.tmp-1").touch()
 
-    first = filled("doctor")
+    first = filled("doctor", "-q")
     refused = filled("list")
     mended = filled("doctor", "--fix")
 

@@ -172,6 +172,7 @@ COMMANDS = (
     "rm",
     "prune",
     "doctor",
+    "config",
     "completion",
     "workflows",
     "schema",

@@ -17,7 +17,7 @@ def doctor(
     env: Environment,
     fix: Annotated[bool, typer.Option("--fix", help="Do what is proposed.")] = False,
 ) -> ExitStatus:
-    """Check every file of the state directory, and say what would be done about what is wrong.
+    """List the settings, check every file of the state directory, and say what would be done about what is wrong.
 
     \b
     lgrun doctor
@@ -28,11 +28,12 @@ def doctor(
     something stays damaged or refused, and 74 if something cannot be read.
     """
     from lgrun.checkpoint.doctor import examine
-    from lgrun.cli.render.doctor import document, lines
+    from lgrun.cli.configuration import settings
+    from lgrun.cli.render.doctor import document, lines, setting_lines
     from lgrun.cli.session import state_path
     from lgrun.cli.views import print_document, wants_document
 
-    directory = state_path(env)
+    directory, known = state_path(env), settings(env)
     try:
         findings = list(examine(directory, mend=fix))
     except FileNotFoundError:
@@ -43,9 +44,10 @@ def doctor(
         raise Problem("state-io", f"{directory}: {error.strerror}", status=ExitStatus.STATE_IO) from None
     status = _status(findings)
     if wants_document(env):
-        print_document(env, document(directory, findings, status))
+        print_document(env, document(directory, findings, status, known))
     else:
-        env.put("".join(f"{line}\n" for line in lines(directory, findings)))
+        shown = [] if env.flags.quiet else [*setting_lines(known), ""]
+        env.put("".join(f"{line}\n" for line in [*shown, *lines(directory, findings)]))
     return status
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from lgrun.checkpoint.doctor import Finding
+from lgrun.cli.configuration import Setting
 from lgrun.cli.render.text import one_line
 
 _MARKS = {"note": "·", "litter": "!", "damaged": "✗", "refused": "✗", "newer": "✗", "unreadable": "✗"}
@@ -22,13 +23,21 @@ def lines(directory: Path, findings: Sequence[Finding]) -> Iterator[str]:
         yield f"{mendable} of {len(open_ones)} can be mended:  lgrun doctor --fix"
 
 
-def document(directory: Path, findings: Sequence[Finding], status: int) -> dict[str, Any]:
+def setting_lines(settings: Sequence[Setting]) -> Iterator[str]:
+    """Draw the settings, one line each, with who says so."""
+    width = max(len(row.key) for row in settings)
+    for row in settings:
+        yield one_line(f"· {row.key:<{width}}  {row.text or '-'}  ({row.source})")
+
+
+def document(directory: Path, findings: Sequence[Finding], status: int, settings: Sequence[Setting]) -> dict[str, Any]:
     """Return them as machine output shows them."""
     return {
         "schema": "lgrun.doctor/1",
         "state_dir": str(directory),
         "exit": int(status),
         "findings": [finding._asdict() for finding in findings],
+        "settings": [row.document() for row in settings],
     }
 
 
