@@ -16,7 +16,7 @@ Candidate = tuple[str, str]
 
 _CHOICES = {
     "--color": ("auto", "always", "never"),
-    "--on-change": ("warn", "fail", "ignore"),
+    "--on-change": ("warn", "ask", "fail", "ignore"),
 }
 _STATUSES = ("done", "failed", "stopped", "waiting", "running", "crashed")
 _ALL = frozenset(_STATUSES)

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from lgrun.cli.env import Environment
-from lgrun.cli.options import OnChange
 from lgrun.cli.status import ExitStatus
 
 if TYPE_CHECKING:
@@ -65,23 +64,44 @@ def still_waiting(
     return ExitStatus.WAITING
 
 
-def say_change(env: Environment, loaded: "Loaded", thread: str, origin: dict[str, Any], on_change: OnChange) -> None:
-    """Say that the workflow's file is another one than the thread ran with.
+def on_change_of(env: Environment, given: str | None) -> str:
+    """Return what to do about changed code: as the option says, or else the configuration."""
+    from lgrun.cli.configuration import setting
+
+    return given or str(setting(env, "on_change").value)
+
+
+def say_change(env: Environment, loaded: "Loaded", thread: str, origin: dict[str, Any], on_change: str) -> str:
+    """Say that the workflow's file is another one than the thread ran with; with `ask`, ask whether to go on.
+
+    Returns:
+        What to do about calls that are not those recorded: a person who has agreed is only told of them.
 
     Raises:
-        Problem: with --on-change fail (exit 6).
+        Problem: with `fail`, or if nobody agrees (exit 6).
     """
     from lgrun.cli.diagnostics import Problem, short_path
-    from lgrun.cli.session import command
+    from lgrun.cli.session import resume_command
 
     if on_change == "ignore" or origin.get("sha256") in (None, loaded.sha256):
-        return
+        return on_change
     file = short_path(str(loaded.path), str(env.cwd))
     message = f"{file} changed since {thread} started"
-    if on_change == "fail":
-        hint = f"to go on with what still fits:  {command(env, 'resume', thread, '--on-change', 'warn')}"
-        raise Problem("workflow-changed", message, status=ExitStatus.REFUSED, hint=hint)
-    env.say(f"! {message}")
+    if on_change == "warn":
+        env.say(f"! {message}")
+        return on_change
+    if on_change == "ask" and env.interactive() and _agrees(env, message):
+        return "warn"
+    hint = f"to go on with what still fits:  {resume_command(env, thread, '--on-change', 'warn')}"
+    raise Problem("workflow-changed", message, status=ExitStatus.REFUSED, hint=hint)
+
+
+def _agrees(env: Environment, message: str) -> bool:
+    from lgrun.cli.inputs import read_bool
+    from lgrun.cli.render.text import one_line
+
+    env.forget_typed()
+    return read_bool(env.ask(f"! {one_line(message)}: go on? [y/N] ") or "") is True
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,17 +110,22 @@ class Manner:
 
     Args:
         verb: the command, for the history.
-        on_change: what to do about another call than the one recorded.
+        on_change: what to do about changed code: warn, ask, fail or ignore.
         patience: seconds to wait for whoever holds the thread.
         timeout: seconds after which it is stopped, or None.
         settings: what it is given beside answers.
     """
 
     verb: str
-    on_change: OnChange
+    on_change: str
     patience: float
     timeout: float | None
     settings: "Settings"
+
+    @property
+    def on_mismatch(self) -> str:
+        """What to do about another call: in the middle of a run nobody can be asked."""
+        return "fail" if self.on_change == "ask" else self.on_change
 
 
 def go_on(
@@ -134,7 +159,7 @@ def go_on(
     job = Job(
         loaded.workflow,
         name,
-        manner.on_change,
+        manner.on_mismatch,
         manner.patience,
         manner.verb,
         loaded.title,

@@ -19,8 +19,14 @@ Timeout = Annotated[
     typer.Option("--timeout", metavar="DUR", help="Stop the run after so long (124); resume continues it."),
 ]
 OnChange = Annotated[
-    Literal["warn", "fail", "ignore"],
-    typer.Option("--on-change", help="When the code no longer does what is recorded."),
+    Literal["warn", "ask", "fail", "ignore"] | None,
+    typer.Option("--on-change", help="When the code no longer does what is recorded.", show_default="warn"),
+]
+EnvFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--env-file", metavar="FILE", help="Variables for the code: NAME=value lines. Those set already stay."
+    ),
 ]
 Config = Annotated[
     list[str] | None,

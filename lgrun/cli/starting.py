@@ -1,7 +1,7 @@
 """Starting a run with an input: what `invoke` does with and without --once, and what it would do."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from lgrun.cli.env import Environment
@@ -84,7 +84,7 @@ def begin(
     job = Job(
         loaded.workflow,
         thread,
-        manner.on_change,
+        manner.on_mismatch,
         manner.patience,
         manner.verb,
         loaded.title,
@@ -143,7 +143,7 @@ def _again(env: Environment, start: Start, place: Place, standing: "Standing") -
     if standing.status == "crashed":
         say_what_died(env, standing)
     check_recorded(found, settings)
-    say_change(env, start.loaded, thread, origin_of(place.store, found), start.manner.on_change)
+    agreed = say_change(env, start.loaded, thread, origin_of(place.store, found), start.manner.on_change)
 
     def guard(saved: "Saved | None") -> None:
         if saved is None or touched_at(saved) != touched_at(found):
@@ -151,7 +151,7 @@ def _again(env: Environment, start: Start, place: Place, standing: "Standing") -
 
     place.saver.guard = guard
     place.memories.plant()
-    return go_on(env, start.loaded, standing, questions, {}, start.manner)
+    return go_on(env, start.loaded, standing, questions, {}, replace(start.manner, on_change=agreed))
 
 
 def check_same(saver: "BaseCheckpointSaver", saved: "Saved", start: Start) -> None:

@@ -78,7 +78,7 @@ def test_commands_and_options(lgrun: World) -> None:
         "--once": "Start the thread or go on with it; if it is done, print its result again.",
     }
     assert offered(lgrun, "list", "--status", "f").keys() == {"failed"}
-    assert offered(lgrun, "resume", "--on-change", "").keys() == {"warn", "fail", "ignore"}
+    assert offered(lgrun, "resume", "--on-change", "").keys() == {"warn", "ask", "fail", "ignore"}
     assert offered(lgrun, "completion", "").keys() == {"bash", "zsh", "fish"}
     assert offered(lgrun, "nonsense", "") == {}
     assert lgrun.files() == []

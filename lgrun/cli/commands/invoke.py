@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from lgrun.cli.env import Environment
-from lgrun.cli.options import Config, Context, OnChange, Timeout, Wait
+from lgrun.cli.options import Config, Context, EnvFile, OnChange, Timeout, Wait
 from lgrun.cli.status import ExitStatus
 
 if TYPE_CHECKING:
@@ -46,7 +46,8 @@ def invoke(
     context: Context = None,
     wait: Wait = None,
     timeout: Timeout = None,
-    on_change: OnChange = "warn",
+    on_change: OnChange = None,
+    env_file: EnvFile = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", "-n", help="Check the input, say what would be done, and do nothing.")
     ] = False,
@@ -63,7 +64,8 @@ def invoke(
     is 3 while that waits, and prints the saved result of one that is done. The input must be the same.
     """
     from lgrun.cli.discover import find
-    from lgrun.cli.going_on import Manner
+    from lgrun.cli.env_file import add_variables
+    from lgrun.cli.going_on import Manner, on_change_of
     from lgrun.cli.inputs import parse_duration
     from lgrun.cli.loading import load
     from lgrun.cli.request import input_for, read_request
@@ -78,10 +80,12 @@ def invoke(
     _check_name(env, thread)
     if once:
         _check_once(thread, discard)
+    manner = Manner("invoke", on_change_of(env, on_change), patience, limit, settings)
+    add_variables(env, env_file)
     loaded = load(find(workflow, env), env)
     payload = input_for(loaded, request)
     made = context_of(loaded, settings)
-    start = Start(loaded, payload, made, thread, Manner("invoke", on_change, patience, limit, settings))
+    start = Start(loaded, payload, made, thread, manner)
     place = open_place(env, start)
     if dry_run:
         return _dry_run(env, start, place, once, discard)

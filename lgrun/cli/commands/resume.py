@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from lgrun.cli.env import Environment
-from lgrun.cli.options import Config, Context, OnChange, Timeout, Wait
+from lgrun.cli.options import Config, Context, EnvFile, OnChange, Timeout, Wait
 from lgrun.cli.status import ExitStatus
 
 if TYPE_CHECKING:
@@ -41,7 +41,8 @@ def resume(
     ] = None,
     config: Config = None,
     context: Context = None,
-    on_change: OnChange = "warn",
+    on_change: OnChange = None,
+    env_file: EnvFile = None,
     wait: Wait = None,
     timeout: Timeout = None,
     strict: Annotated[
@@ -65,7 +66,16 @@ def resume(
     With several questions open, some may be answered: the run goes on as far as it can and waits for the others (3).
     """
     from lgrun.cli.answers import Given, read_answers
-    from lgrun.cli.going_on import Manner, go_on, note_settings, say_what_died, standing_when_free, still_waiting
+    from lgrun.cli.env_file import add_variables
+    from lgrun.cli.going_on import (
+        Manner,
+        go_on,
+        note_settings,
+        on_change_of,
+        say_what_died,
+        standing_when_free,
+        still_waiting,
+    )
     from lgrun.cli.inputs import parse_duration
     from lgrun.cli.session import open_saver, resolve
     from lgrun.cli.settings import check_recorded, read_settings
@@ -77,6 +87,8 @@ def resume(
     given = Given(items or (), value, text, every, answer_map)
     patience, limit = parse_duration(wait) or 0.0, parse_duration(timeout)
     settings = read_settings(env, config or (), context or ())
+    wanted = on_change_of(env, on_change)
+    add_variables(env, env_file)
     saver = open_saver(env, trust=trust_state)
     saver.strict, saver.break_lock = strict, break_lock
     name = env.thread = resolve(thread, saver, acting=True)
@@ -94,9 +106,9 @@ def resume(
         say_what_died(env, standing)
     assert standing.saved is not None
     check_recorded(standing.saved, settings)
-    loaded = _load(env, saver, standing, workflow, on_change)
+    loaded, agreed = _load(env, saver, standing, workflow, wanted)
     saver.origin = {**(saver.origin or {}), **settings.names()}
-    return go_on(env, loaded, standing, questions, answers, Manner("resume", on_change, patience, limit, settings))
+    return go_on(env, loaded, standing, questions, answers, Manner("resume", agreed, patience, limit, settings))
 
 
 def _usage(message: str) -> None:
@@ -116,8 +128,10 @@ def _refuse_answers(env: Environment, thread: str, standing: "Standing", questio
         raise Problem("nothing-to-answer", f"{thread} is not waiting for an answer", hint=hint)
 
 
-def _load(env: Environment, saver: "Guarded", standing: "Standing", given: str | None, on_change: OnChange) -> "Loaded":
-    """Find and load the thread's workflow, and compare it with the one that ran."""
+def _load(
+    env: Environment, saver: "Guarded", standing: "Standing", given: str | None, on_change: str
+) -> "tuple[Loaded, str]":
+    """Find and load the thread's workflow, and compare it with the one that ran; see `say_change`."""
     from lgrun.cli.going_on import say_change
     from lgrun.cli.loading import load
     from lgrun.cli.memories import Memories
@@ -131,6 +145,6 @@ def _load(env: Environment, saver: "Guarded", standing: "Standing", given: str |
     memories = Memories(loaded, state_path(env))
     for notice in (*attach(loaded, saver), *memories.attach()):
         env.say(f"! {notice}")
-    say_change(env, loaded, thread, origin, on_change)
+    agreed = say_change(env, loaded, thread, origin, on_change)
     memories.plant()
-    return loaded
+    return loaded, agreed
