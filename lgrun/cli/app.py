@@ -8,6 +8,7 @@ from typing import Any
 import typer
 
 from lgrun.cli.commands import (
+    batch,
     completion,
     config,
     doctor,
@@ -62,6 +63,7 @@ def _root(
 for _name, _command in (
     ("invoke", invoke.invoke),
     ("resume", resume.resume),
+    ("batch", batch.batch),
     ("list", list_threads.list_threads),
     ("show", show.show),
     ("history", history.history),

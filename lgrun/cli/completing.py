@@ -55,6 +55,8 @@ def _candidates(before: list[str], current: str) -> Iterator[Candidate]:
         yield from _options(command)
     elif command == "invoke":
         yield from _workflows() if not arguments else _items(arguments[0], current)
+    elif command == "batch" and len(arguments) < 2:
+        yield from [(":files", "")] if arguments else _workflows()
     elif command == "workflows" and not arguments:
         yield from _workflows()
     elif command == "help" and not arguments:

@@ -84,8 +84,12 @@ class Environment:
         shown = printable(text)
         if self.colored(self.stderr):
             shown = painted(shown, style)
+        self.draw(shown + "\n")
+
+    def draw(self, text: str) -> None:
+        """Write text to stderr as it is. Never fails, like `say`."""
         try:
-            _write_all(self.stderr, _encode(shown + "\n"))
+            _write_all(self.stderr, _encode(text))
         except OSError:
             if not self.dies_of_pipe:
                 _talk_to_nobody()

@@ -124,6 +124,19 @@ SCHEMAS: dict[str, Schema] = {
         },
         optional={"state": _ANY},
     ),
+    "batch": _document(
+        "batch",
+        "a line of what batch prints: what became of a line of its input; refused: it did not run, error says why",
+        {
+            "line": {"type": "integer", "minimum": 1},
+            "thread": _TEXT,
+            "status": {"enum": [*_STATUS["enum"], "refused"]},
+            "exit": _COUNT,
+            "value": _ANY,
+            "error": _or_null(_ERROR),
+            "questions": _list(_QUESTION),
+        },
+    ),
     "thread": _document(
         "thread",
         "an element of what list prints",

@@ -104,11 +104,15 @@ def check_thread_id(thread: str) -> str:
 
 def new_thread_id(title: str, exists: Callable[[str], bool]) -> str:
     """Return an id nobody uses: the workflow's name and four characters, more if that is taken."""
-    slug = re.sub(r"[^a-z0-9._-]+", "-", title.lower()).strip("-.")[:40] or "run"
     length = 4
-    while exists(thread := f"{slug}-{_random_base32(length)}"):
+    while exists(thread := f"{slug(title)}-{_random_base32(length)}"):
         length += 1
     return thread
+
+
+def slug(title: str) -> str:
+    """Return a workflow's name as generated thread ids begin with it."""
+    return re.sub(r"[^a-z0-9._-]+", "-", title.lower()).strip("-.")[:40] or "run"
 
 
 def _random_base32(length: int) -> str:

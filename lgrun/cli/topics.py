@@ -14,6 +14,8 @@ The exit code of a command that acts is how the thread stands.
    74  the state directory cannot be read or written
   124  --timeout was reached; lgrun resume THREAD continues it
   129, 130, 143  stopped by SIGHUP, Ctrl-C or SIGTERM; lgrun resume THREAD continues it
+
+That of lgrun batch is 1 if a line did not come to its end, else 3 if one waits, else 0; each line says its own.
 """
 
 ENV = """\

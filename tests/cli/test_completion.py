@@ -93,6 +93,8 @@ def test_workflows_and_inputs(lgrun: World) -> None:
 
     assert offered(lgrun, "invoke", "r") == {"review": "Asks two questions.", ":files": ""}
     assert offered(lgrun, "invoke", "review", "") == {"topic=": ""}
+    assert offered(lgrun, "batch", "r") == {"review": "Asks two questions.", ":files": ""}
+    assert offered(lgrun, "batch", "review", "in") == {":files": ""}
     assert offered(lgrun, "invoke", "typed.py", "") == {"topic=": "str", "limit=": "NotRequired[int]"}
     assert offered(lgrun, "invoke", "typed.py:typed", "l").keys() == {"limit="}
     assert offered(lgrun, "invoke", "broken", "") == {}

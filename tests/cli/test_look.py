@@ -166,6 +166,7 @@ def test_version_imports_the_standard_library_only(lgrun: World) -> None:
 COMMANDS = (
     "invoke",
     "resume",
+    "batch",
     "list",
     "show",
     "history",

@@ -156,7 +156,7 @@ def test_many_inputs(lgrun: World, shell: str) -> None:
     """Given again, only the input that had failed runs."""
     lgrun.write("workflows/job.py", JOB)
     lgrun.write("jobs.json", '[{"n": 1}, {"n": 2}, {"n": 3}]')
-    line = printed("jq -c '.[]' jobs.json")
+    line = printed("jq -c '.[]' jobs.json | xargs")
 
     first = sh(lgrun, shell, line)
     (lgrun.folder / "ok").touch()

@@ -1,0 +1,83 @@
+"""`lgrun batch`: one thread per line of a file."""
+
+from typing import Annotated
+
+import typer
+
+from lgrun.cli.env import Environment
+from lgrun.cli.options import Config, Context, OnChange, Timeout
+from lgrun.cli.status import ExitStatus
+
+_AFTER_A_KILL = "15s"
+"""Longer than what a killed batch leaves behind may take to stop."""
+
+
+def batch(
+    env: Environment,
+    workflow: Annotated[
+        str,
+        typer.Argument(
+            metavar="WORKFLOW",
+            show_default=False,
+            help="path.py, path.py:name, pkg.mod:name, or a name in ./workflows.",
+        ),
+    ],
+    inputs: Annotated[
+        str,
+        typer.Argument(
+            metavar="INPUTS", show_default=False, help="A file with an input as JSON on each line; - is stdin."
+        ),
+    ],
+    key: Annotated[
+        str | None,
+        typer.Option("--key", metavar="FIELD", help="The thread's id is this key of the line, not a digest of it."),
+    ] = None,
+    concurrency: Annotated[
+        int | None,
+        typer.Option("--concurrency", metavar="N", min=1, help="So many at a time; without it, one per CPU."),
+    ] = None,
+    config: Config = None,
+    context: Context = None,
+    wait: Annotated[
+        str | None,
+        typer.Option("--wait", metavar="DUR", help="Wait for busy threads, when the others are done: 10s, 5m. [15s]"),
+    ] = None,
+    timeout: Timeout = None,
+    on_change: OnChange = "warn",
+) -> ExitStatus:
+    """Run a workflow on every line of a file, each on a thread of its own.
+
+    \b
+    lgrun batch trip cities.ndjson
+    lgrun batch trip cities.ndjson --concurrency 8 > results.ndjson
+    jq -c '.[]' cities.json | lgrun batch trip - --key city
+
+    The same command again runs only what is not done: each line is what invoke --once is for one input. Results are
+    JSON lines in the order of the inputs. The exit code is 1 if a line failed, else 3 if one waits for an answer.
+    """
+    from lgrun.cli.batch import Course
+    from lgrun.cli.discover import find
+    from lgrun.cli.going_on import Manner
+    from lgrun.cli.inputs import parse_duration
+    from lgrun.cli.lines import read_lines
+    from lgrun.cli.loading import load
+    from lgrun.cli.settings import context_of, read_settings
+    from lgrun.cli.starting import Start, open_place
+
+    env.keep_streams_from_workflow()
+    patience, limit = parse_duration(wait or _AFTER_A_KILL) or 0.0, parse_duration(timeout)
+    settings = read_settings(env, config or (), context or ())
+    loaded = load(find(workflow, env), env)
+    lines = read_lines(env, loaded, inputs, key)
+    manner = Manner("batch", on_change, patience, limit, settings)
+    start = Start(loaded, None, context_of(loaded, settings), None, manner)
+    place = open_place(env, start)
+    return Course(env, start, place, lines, concurrency or _processors()).run()
+
+
+def _processors() -> int:
+    import os
+
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
