@@ -75,11 +75,12 @@ def _without_times(text: str) -> str:
     return re.sub(r"\b\d+(\.\d+)?m?s\b", "TIME", text)
 
 
-def test_the_loop_for_scripts_asks_again(tmp_path: Path, env: dict[str, str]) -> None:
+@pytest.mark.parametrize("shell", ["sh", "bash"])
+def test_the_loop_for_scripts_asks_again(tmp_path: Path, env: dict[str, str], shell: str) -> None:
     """The loop of the README, under `set -e`: a mistyped answer is asked again, a good one ends it."""
     pexpect = pytest.importorskip("pexpect")
     script = "set -e\n" + block("sh", "out=$(lgrun invoke trip.py -t oslo")
-    child = pexpect.spawn("bash", ["-c", script], cwd=str(tmp_path), env=env, timeout=30, encoding="utf-8")
+    child = pexpect.spawn(shell, ["-c", script], cwd=str(tmp_path), env=env, timeout=30, encoding="utf-8")
     child.expect(r"Book .*\[.*yes.*no.*\] ")
     child.sendline("maybe")
     child.expect("expected one of yes, no")

@@ -1,11 +1,14 @@
-"""The scripts of the README, run as they are printed there, by sh and by bash."""
+"""The scripts of the README, run as they are printed there, by sh, bash and zsh."""
 
 import json
 import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,7 +16,10 @@ from .conftest import World
 from .sources import ASK, HEAD, HELLO
 
 README = (Path(__file__).parents[2] / "README.md").read_text()
-SHELLS = [shell for shell in ("sh", "bash") if shutil.which(shell)]
+SHELLS = [
+    pytest.param(shell, marks=pytest.mark.skipif(not shutil.which(shell), reason=f"{shell} is not installed"))
+    for shell in ("sh", "bash", "zsh")
+]
 
 RELEASE = (
     HEAD
@@ -44,6 +50,29 @@ def job(input: dict):
 )
 
 
+APPROVE = """\
+out=$(lgrun invoke review -t "pr-$PR" pr:="$PR" --no-input); rc=$?
+while [ $rc -eq 3 ]; do
+  q=$(lgrun show "pr-$PR" --get questions.0.id)
+  printf '%s ' "$(lgrun show "pr-$PR" --get questions.0.text)"; read -r a </dev/tty
+  out=$(lgrun resume "pr-$PR" "$q=$a" --no-input); rc=$?
+done
+[ $rc -eq 0 ] && printf '%s\\n' "$out" || exit $rc
+"""
+"""A loop that people write without having read the README."""
+
+TWO_QUESTIONS = (
+    HEAD
+    + """
+@entrypoint()
+def review(input: dict):
+    if interrupt({"question": "merge?", "options": ["yes", "no"]}) == "no":
+        raise ValueError("refused")
+    return {"pr": input["pr"], "note": interrupt("note?")}
+"""
+)
+
+
 def printed(beginning: str) -> str:
     """Return the block of the README that begins so."""
     (code,) = (
@@ -54,19 +83,22 @@ def printed(beginning: str) -> str:
     return str(code)
 
 
-def sh(lgrun: World, shell: str, script: str, **variables: str) -> subprocess.CompletedProcess[str]:
-    """Run a script with `lgrun`, and a `logger` that writes to a file, on the PATH."""
+def path_with_tools(lgrun: World) -> str:
+    """Return a PATH with `lgrun` on it, and a `logger` that writes to a file."""
     tools = lgrun.folder / "bin"
     tools.mkdir(exist_ok=True)
     logger = tools / "logger"
     logger.write_text(f'#!/bin/sh\necho "$*" >> "{lgrun.folder}/syslog"\n')
     logger.chmod(0o755)
-    env = lgrun.env(variables)
-    env["PATH"] = f"{tools}:{Path(sys.executable).parent}:{env['PATH']}"
+    return f"{tools}:{Path(sys.executable).parent}:{lgrun.env()['PATH']}"
+
+
+def sh(lgrun: World, shell: str, script: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    """Run a script without a terminal."""
     return subprocess.run(
         [shell, "-c", script],
         cwd=lgrun.folder,
-        env=env,
+        env=lgrun.env({**variables, "PATH": path_with_tools(lgrun)}),
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
@@ -79,6 +111,50 @@ def cron_line(log: Path) -> str:
     line = printed("0 7 * * *").strip()
     assert "%" not in line.replace("\\%", ""), "cron would end the command there"
     return line.removeprefix("0 7 * * *").strip().replace("\\%", "%").replace("/var/log/digest", str(log))
+
+
+@contextmanager
+def at_terminal(lgrun: World, shell: str) -> Iterator[Any]:
+    """Run the loop in a terminal, with its answers typed there."""
+    env = lgrun.env({"PR": "7", "PATH": path_with_tools(lgrun)})
+    pexpect = pytest.importorskip("pexpect")
+    child = pexpect.spawn(shell, ["-c", APPROVE], cwd=str(lgrun.folder), env=env, timeout=30, encoding="utf-8")
+    try:
+        yield child
+    finally:
+        child.close(force=True)
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+def test_an_approve_loop(lgrun: World, shell: str) -> None:
+    """Two questions are asked and answered on the terminal, though --no-input is given; the value is printed last."""
+    lgrun.write("workflows/review.py", TWO_QUESTIONS)
+
+    with at_terminal(lgrun, shell) as child:
+        child.expect(r"\nmerge\? ")
+        child.sendline("yes")
+        child.expect(r"\nnote\? ")
+        child.sendline("a = b, 'quoted' $HOME")
+        child.expect_exact("""{"pr": 7, "note": "a = b, 'quoted' $HOME"}""")
+        child.expect("EOF|$")
+        child.wait()
+
+    assert child.exitstatus == 0
+    assert lgrun("show", "pr-7", "--get", "value.pr").stdout == "7\n"
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+def test_an_approve_loop_that_is_refused(lgrun: World, shell: str) -> None:
+    """A run that fails after the answer ends the loop with its exit code, and prints no value."""
+    lgrun.write("workflows/review.py", TWO_QUESTIONS)
+
+    with at_terminal(lgrun, shell) as child:
+        child.expect(r"\nmerge\? ")
+        child.sendline("no")
+        child.expect("ValueError: refused")
+        child.wait()
+
+    assert child.exitstatus == 1
 
 
 @pytest.mark.parametrize("shell", SHELLS)
@@ -167,3 +243,21 @@ def test_many_inputs(lgrun: World, shell: str) -> None:
     assert (second.returncode, sorted(second.stdout.split())) == (0, ["1", "2", "3"])
     assert sorted((lgrun.folder / "ran.txt").read_text().split()) == ["1", "2", "2", "3"]
     assert len(lgrun.threads()) == 3
+
+
+@pytest.mark.skipif(not shutil.which("jq"), reason="jq is not installed")
+@pytest.mark.parametrize("shell", SHELLS)
+def test_a_batch(lgrun: World, shell: str) -> None:
+    """The same with batch: all results are in the file, in the order of the inputs."""
+    lgrun.write("workflows/job.py", JOB)
+    lgrun.write("jobs.json", '[{"n": 1}, {"n": 2}, {"n": 3}]')
+    line = printed("jq -c '.[]' jobs.json | lgrun batch")
+
+    first = sh(lgrun, shell, line)
+    (lgrun.folder / "ok").touch()
+    second = sh(lgrun, shell, line)
+
+    assert (first.returncode, second.returncode) == (1, 0)
+    results = [json.loads(line) for line in (lgrun.folder / "results.ndjson").read_text().splitlines()]
+    assert [result["value"] for result in results] == [1, 2, 3]
+    assert sorted((lgrun.folder / "ran.txt").read_text().split()) == ["1", "2", "2", "3"]
