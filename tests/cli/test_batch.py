@@ -397,6 +397,28 @@ def test_the_folder_of_a_line_is_its_own(lgrun: World) -> None:
     assert (lgrun.folder / "state" / "threads").is_dir()
 
 
+def test_threads_of_the_file(lgrun: World) -> None:
+    """A thread that is started while the file is loaded is not there where its lines run, which is said once."""
+    source = "import threading\n\nthreading.Thread(target=threading.Event().wait, name='mine', daemon=True).start()\n"
+    lgrun.write("hello.py", source + HELLO)
+
+    done = lgrun("batch", "hello.py", "-", input=ndjson("Ann", "Bob"))
+
+    assert [one["value"] for one in results(done.stdout)] == ["hello Ann", "hello Bob"]
+    assert done.stderr.count("do not have them: mine") == 1
+
+
+def test_ends_like_a_process(lgrun: World) -> None:
+    """What a workflow registers for the end of its process is called there, too."""
+    source = "import atexit\n\natexit.register(lambda: open('left', 'a').write('x'))\n"
+    lgrun.write("hello.py", source + HELLO)
+
+    lgrun("batch", "hello.py", "-", "--concurrency", "1", input=ndjson("Ann", "Bob"))
+
+    # In the one worker, and in the process that loaded the file.
+    assert (lgrun.folder / "left").read_text() == "xx"
+
+
 @pytest.mark.parametrize("columns", [80, 20])
 def test_bar(lgrun: World, columns: int) -> None:
     """On a terminal a bar with rate and time left is below what is told, on one line, and goes away at the end."""

@@ -72,7 +72,18 @@ def batch(
     manner = Manner("batch", on_change, patience, limit, settings)
     start = Start(loaded, None, context_of(loaded, settings), None, manner)
     place = open_place(env, start)
+    _warn_of_threads(env, loaded.name)
     return Course(env, start, place, lines, concurrency or _processors()).run()
+
+
+def _warn_of_threads(env: Environment, name: str) -> None:
+    """A process that is forked has only the thread that forked it."""
+    import threading
+
+    others = [thread.name for thread in threading.enumerate() if thread is not threading.current_thread()]
+    others = [other for other in others if not other.startswith("lgrun-")]
+    if others:
+        env.say(f"! {name} starts threads while it is loaded; the processes of a batch do not have them: {others[0]}")
 
 
 def _processors() -> int:
