@@ -438,6 +438,24 @@ def test_bar(lgrun: World, columns: int) -> None:
     assert "2 lines in" in shown.text()
 
 
+def test_interrupt_under_the_bar(lgrun: World) -> None:
+    """Ctrl-C on the terminal reaches every line once: each stops after the task that runs, and no other begins."""
+    lgrun.write("held.py", HOLD)
+    lgrun.write("in.ndjson", ndjson(*({"n": n} for n in range(4))))
+
+    with screen(lgrun, "batch", "held.py", "in.ndjson", "--concurrency", "2", "--get", "0.status") as shown:
+        wait_for(lgrun.folder / "begun-0", lgrun.folder / "begun-1")
+        shown.child.sendintr()
+        shown.until("stopping 2 lines after what runs")
+        lgrun.write("go", "")
+        assert shown.end() == -signal.SIGINT
+
+    assert "2 stopped, 2 not begun" in shown.text()
+    assert len(lgrun.threads()) == 2
+    assert not list(lgrun.folder.glob("after-*"))
+    assert lgrun("show", lgrun.threads()[0], "--get", "tasks.0.status").stdout == "done\n"
+
+
 def test_prints_above_the_bar(lgrun: World) -> None:
     """What workflows print and how lines fail stands above the bar, whole."""
     lgrun.write("job.py", JOB)
