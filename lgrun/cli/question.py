@@ -118,11 +118,11 @@ class Question:
             "schema": self.schema,
         }
 
-    def line(self) -> str:
-        """Draw it on one line."""
+    def line(self, width: int = 200) -> str:
+        """Draw it on one line, its text cut to `width`."""
         options = self.options
         menu = f"  [{'/'.join(one_line(word_of(option)) for option in options)}]" if options else ""
-        return f"q{self.q}  {shorten(one_line(self.text), 200)}{menu}"
+        return f"q{self.q}  {shorten(one_line(self.text), width)}{menu}"
 
 
 def word_of(option: Any) -> str:

@@ -44,7 +44,7 @@ def clock(n: int) -> int:
 
 def test_a_piped_list_is_not_cut(lgrun: World) -> None:
     """However narrow the terminal is said to be, ids and questions are whole in a pipe, one thread a line."""
-    question = "what? " * 30
+    question = "what? " * 300
     lgrun.write("ask.py", ASK.replace("what?", question))
     thread = "x" * 200
     lgrun("invoke", "ask.py", "-t", thread)

@@ -77,6 +77,10 @@ def list_threads(
     return ExitStatus.DONE
 
 
+_WHOLE = 1 << 62
+"""Nothing is cut in a pipe; at a terminal the table cuts to its width."""
+
+
 def entry_of(saver: Any, found: "Found") -> Entry:
     """Work out what is shown of a thread."""
     from lgrun.cli.session import origin_of
@@ -92,7 +96,7 @@ def entry_of(saver: Any, found: "Found") -> Entry:
         found.status,
         str(origin.get("ref") or saved.checkpoint.entrypoint),
         found.updated,
-        _summary(found.status, saved, origin, [question.line() for question in questions]),
+        _summary(found.status, saved, origin, [question.line(_WHOLE) for question in questions]),
         tuple(question.document() for question in questions),
     )
 
