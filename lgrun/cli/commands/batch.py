@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from lgrun.cli.env import Environment
-from lgrun.cli.options import Config, Context, OnChange, Timeout
+from lgrun.cli.options import Config, Context, EnvFile, OnChange, Timeout
 from lgrun.cli.status import ExitStatus
 
 _AFTER_A_KILL = "15s"
@@ -43,7 +43,8 @@ def batch(
         typer.Option("--wait", metavar="DUR", help="Wait for busy threads, when the others are done: 10s, 5m. [15s]"),
     ] = None,
     timeout: Timeout = None,
-    on_change: OnChange = "warn",
+    on_change: OnChange = None,
+    env_file: EnvFile = None,
 ) -> ExitStatus:
     """Run a workflow on every line of a file, each on a thread of its own.
 
@@ -57,7 +58,8 @@ def batch(
     """
     from lgrun.cli.batch import Course
     from lgrun.cli.discover import find
-    from lgrun.cli.going_on import Manner
+    from lgrun.cli.env_file import add_variables
+    from lgrun.cli.going_on import Manner, on_change_of
     from lgrun.cli.inputs import parse_duration
     from lgrun.cli.lines import read_lines
     from lgrun.cli.loading import load
@@ -67,9 +69,10 @@ def batch(
     env.keep_streams_from_workflow()
     patience, limit = parse_duration(wait or _AFTER_A_KILL) or 0.0, parse_duration(timeout)
     settings = read_settings(env, config or (), context or ())
+    add_variables(env, env_file)
     loaded = load(find(workflow, env), env)
     lines = read_lines(env, loaded, inputs, key)
-    manner = Manner("batch", on_change, patience, limit, settings)
+    manner = Manner("batch", on_change_of(env, on_change), patience, limit, settings)
     start = Start(loaded, None, context_of(loaded, settings), None, manner)
     place = open_place(env, start)
     _warn_of_threads(env, loaded.name)
