@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 from collections import Counter, deque
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -82,11 +83,15 @@ class Course:
         return output.conclude(crew.caught)
 
     def _stop(self, crew: Crew, progress: Progress, signum: int) -> None:
-        """Hand a signal on. The second one of a kind ends a worker at once."""
-        crew.signal(signum)
+        """Hand a signal on. The second one of a kind ends a worker at once.
+
+        Not by the same signal again: two that come close together are one to whom they are sent.
+        """
+        again = crew.caught.count(signum) > 1
+        crew.signal(signal.SIGKILL if again else signum)
         if crew.busy:
             what = f"stopping {crew.busy} line{'' if crew.busy == 1 else 's'} after what runs…"
-            progress.say(f"{what} Ctrl-C again to stop now" if crew.caught.count(signum) == 1 else "stopping now")
+            progress.say("stopping now" if again else f"{what} Ctrl-C again to stop now")
 
     # --- in a worker
 
