@@ -166,8 +166,11 @@ def shapes(draw: st.DrawFn) -> Shape:
         nodes = [dataclasses.replace(node, defer=False) for node in nodes]
     # LangGraph does not take note that an update by hand stood for a node that a join led to, or a deferred one; and
     # it runs a deferred node whose turn had come beside what the update leads to.
+    # It cannot tell whose update it is after a node that a join and an edge led to at once.
     edits = ["", "", "", "last", "last" if joins else "next"]
-    edits = [""] if any(node.defer for node in nodes) else edits
+    ends = {target for node in nodes for target in _targets(node.way)}
+    twice_led = any(end in ends for _, end in joins)
+    edits = [""] if twice_led or any(node.defer for node in nodes) else edits
     # LangGraph may save a join after the next step has changed it, unless it has to wait for the disk.
     modes = ["sync"] if joins else ["async", "async", "sync", "exit"]
     return Shape(
@@ -182,6 +185,17 @@ def shapes(draw: st.DrawFn) -> Shape:
         back=draw(st.sampled_from([0, 0, 0, 1, 2, 3, 5])),
         durability=draw(st.sampled_from(modes)),
     )
+
+
+def _targets(way: Way) -> set[int]:
+    """Return where a node may lead."""
+    match way:
+        case Edges(targets):
+            return set(targets)
+        case Branch(options) | Goto(options):
+            return {target for option in options for target in option}
+        case Spread(target) | Back(target):
+            return {target}
 
 
 @st.composite

@@ -314,6 +314,19 @@ def test_an_update_by_hand_as_the_end_of_a_join() -> None:
     assert both(program) == (("c",), ())
 
 
+def test_an_update_by_hand_after_a_node_that_was_led_to_twice() -> None:
+    """It is that node's: a join and an edge led to it at once, but it ran once."""
+
+    def program(api: Api) -> Any:
+        builder = wired(built(api, *map(says, "abcd")), "^>a", "^>b", "a+b>c", "a>c", "c>d")
+        flow = builder.compile(checkpointer=api.new_saver(), interrupt_before=["d"])
+        flow.invoke({"n": 1}, THREAD)
+        refused = attempt(lambda: flow.update_state(THREAD, {"log": ["by hand"]}))
+        return kind(refused) if isinstance(refused, Failed) else flow.get_state(THREAD).next
+
+    assert both(program) == ("InvalidUpdateError", ("d",))
+
+
 def test_an_update_by_hand_as_a_deferred_node() -> None:
     """The node that it stood for has run."""
 
