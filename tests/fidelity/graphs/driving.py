@@ -61,8 +61,9 @@ def _run(shape: Shape, flow: Any, given: Any, api: Api, config: Any, edit: str) 
         chunks, error = _round(shape, flow, given, config)
         config = CONFIG
         steps = _by_step(chunks)
-        if _doomed(steps) and type(error).__name__ not in LOST:
-            # The finished nodes of a step that stands wrote one key: LangGraph cannot show its state.
+        if _doomed(steps) and (type(error).__name__ not in LOST or _asks(steps)):
+            # The finished nodes of a step that stands wrote one key: LangGraph cannot show its state, and may already
+            # fail when it tells of the question.
             yield {"chunks": steps[:-1]}
             return True
         if type(error).__name__ == "GraphRecursionError" and (given is None or isinstance(given, api.Command)):
@@ -114,6 +115,10 @@ def _doomed(steps: list[Any]) -> bool:
     last = steps[-1].items if steps and isinstance(steps[-1], Bag) else []
     updates = [update for mode, data in last if mode == "updates" for update in data.values()]
     return sum(isinstance(update, dict) and "last" in update for update in updates) > 1
+
+
+def _asks(steps: list[Any]) -> bool:
+    return any(mode == "updates" and "__interrupt__" in data for mode, data in steps[-1].items)
 
 
 def _forged(mode: str, data: Any) -> bool:
