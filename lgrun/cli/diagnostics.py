@@ -4,6 +4,7 @@
 `explain`; both are drawn in one place, `Problem.lines`.
 """
 
+import errno
 import os
 import sys
 import traceback
@@ -224,7 +225,13 @@ def explain(error: BaseException, *, thread: str | None = None, resume: str | No
         return Problem("unknown-question", str(error), hint=thread and f"what is open: lgrun show {thread}")
     if isinstance(error, errors.EmptyInputError):
         return Problem("no-input", str(error))
+    if isinstance(error, OSError) and error.filename is None and error.errno in _DISK_REFUSES:
+        # Files of the state have names; what is left is what the shell has put stdout to.
+        return Problem("stdout", f"stdout could not be written: {error.strerror}", status=ExitStatus.STATE_IO)
     return None
+
+
+_DISK_REFUSES = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EFBIG)
 
 
 def interpreter() -> str:

@@ -11,7 +11,7 @@ The exit code of a command that acts is how the thread stands.
     5  busy: another process runs this thread; --wait 5m waits for it
     6  refused: the workflow changed, or a saved file does not verify or is from a newer lgrun
    70  a bug in lgrun, never a failure of the workflow
-   74  the state directory cannot be read or written
+   74  the state directory, or stdout, cannot be read or written
   124  --timeout was reached; lgrun resume THREAD continues it
   129, 130, 143  stopped by SIGHUP, Ctrl-C or SIGTERM; lgrun resume THREAD continues it
 
