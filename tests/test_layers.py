@@ -42,6 +42,7 @@ LAYERS = [
         "checkpoint._table",
         "checkpoint._line",
         "checkpoint.document",
+        "checkpoint.ids",
         "checkpoint._salvage",
         "checkpoint._not_stored",
         "checkpoint.migrations",

@@ -6,8 +6,19 @@ from typing import Any
 import orjson
 
 from lgrun.checkpoint.base import Path
+from lgrun.checkpoint.ids import call_hash, in_uuid_form, task_id
 from lgrun.checkpoint.serde import encode
 from lgrun.errors import NotSerializableError
+
+__all__ = [
+    "SUMMARY_LENGTH",
+    "digest_call",
+    "digest_value",
+    "interrupt_id",
+    "message_id",
+    "nested_id",
+    "task_id",
+]
 
 SUMMARY_LENGTH = 200
 """Characters of a call's arguments that are kept for people to read."""
@@ -21,32 +32,19 @@ _DIGEST_OPTIONS = (
 )
 
 
-def _hash(seed: str, path: Path, salt: str) -> str:
-    return hashlib.blake2b(f"{seed}{path}{salt}".encode(), digest_size=16).hexdigest()
-
-
-def task_id(seed: str, path: Path) -> str:
-    """Return the id of the call at `path`, in UUID form. `seed` is the checkpoint's id."""
-    return _uuid(_hash(seed, path, "task"))
-
-
 def nested_id(seed: str, path: Path, number: int) -> str:
     """Return the id under which streams show checkpoint `number` of the run nested at `path`."""
-    return _uuid(_hash(seed, path, f"#{number}"))
+    return in_uuid_form(call_hash(seed, path, f"#{number}"))
 
 
 def message_id(seed: str, path: Path, number: int) -> str:
     """Return the id of the message that the code at `path` makes as its `number`th."""
-    return _uuid(_hash(seed, path, f"message{number}"))
-
-
-def _uuid(h: str) -> str:
-    return f"{h[:8]}-{h[8:12]}-{h[12:16]}-{h[16:20]}-{h[20:]}"
+    return in_uuid_form(call_hash(seed, path, f"message{number}"))
 
 
 def interrupt_id(seed: str, path: Path, index: int) -> str:
     """Return the id of the question number `index` asked at `path`: 32 hex digits."""
-    return _hash(seed, path, f"?{index}")
+    return call_hash(seed, path, f"?{index}")
 
 
 def digest_value(value: Any) -> str | None:

@@ -1,0 +1,22 @@
+"""Ids of calls. They follow from where a call is made, so readers of a journal find those of the run that writes it."""
+
+import hashlib
+
+from lgrun.checkpoint.base import Path
+
+__all__ = ["call_hash", "in_uuid_form", "task_id"]
+
+
+def task_id(seed: str, path: Path) -> str:
+    """Return the id of the call at `path`, in UUID form. `seed` is the checkpoint's id."""
+    return in_uuid_form(call_hash(seed, path, "task"))
+
+
+def call_hash(seed: str, path: Path, salt: str) -> str:
+    """Return 32 hex digits for a call, others for each `salt`."""
+    return hashlib.blake2b(f"{seed}{path}{salt}".encode(), digest_size=16).hexdigest()
+
+
+def in_uuid_form(digits: str) -> str:
+    """Return 32 hex digits with the hyphens of a UUID."""
+    return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
