@@ -189,6 +189,7 @@ class Workflow:
         given: str | None = None,
         wait: float | None = 0.0,
         tokens: bool = False,
+        checkpoints: bool = False,
         **options: Unpack[RunOptions],
     ) -> EventStream:
         """Run the workflow on another thread and iterate over its events; the last one says how it ended.
@@ -198,7 +199,7 @@ class Workflow:
             on_change: what to do when the code makes another call than the one recorded.
             by, given: who answers, and the names of what the run is given beside its input, for the record.
             wait: seconds to wait for a thread that another run holds; None waits for ever.
-            tokens: tell of the tokens of chat models too, if the workflow has loaded langchain-core.
+            tokens, checkpoints: tell of these too; of tokens of chat models if the workflow has loaded langchain-core.
 
         Raises:
             EmptyInputError, UnknownInterruptError, ReplayMismatchError, ThreadBusyError, StateError: while iterating.
@@ -206,7 +207,7 @@ class Workflow:
         request = self._request(config, options, "updates", None)
         messages = request.messages or (None if tokens else False)
         told: dict[str, Any] = {"on_change": on_change, "by": by, "given": given, "wait": wait, "messages": messages}
-        start = partial(self._run, request, is_async=self._is_async, **told)
+        start = partial(self._run, request, is_async=self._is_async, checkpoints=checkpoints, **told)
         if not self._is_async:
             return EventStream(start, input)
         from lgrun._engine.aio import drive_alone

@@ -3,7 +3,7 @@
 import re
 import signal
 import sys
-from typing import Any
+from typing import Any, NoReturn
 
 import typer
 
@@ -21,6 +21,7 @@ from lgrun.cli.commands import (
     rm,
     schema,
     show,
+    watch,
     workflows,
 )
 from lgrun.cli.diagnostics import Problem, explain, full_traceback
@@ -28,6 +29,11 @@ from lgrun.cli.env import Environment, die_of
 from lgrun.cli.options import Interrupted, configure, shared_first, with_shared_options
 from lgrun.cli.parser import Command, Group, help_width
 from lgrun.cli.status import ExitStatus
+
+STREAMS = ("invoke", "resume", "watch")
+"""Commands whose --ndjson are the events of a run, the last of which always is how that ended."""
+LISTS = ("list", "ls", "history")
+"""Commands whose --ndjson are rows."""
 
 app = typer.Typer(
     cls=Group,
@@ -48,6 +54,7 @@ def _root(
     \b
     lgrun invoke trip city=Rome -t rome
     lgrun resume rome --value yes
+    lgrun watch rome
     lgrun show rome
     lgrun list
 
@@ -64,6 +71,7 @@ for _name, _command in (
     ("invoke", invoke.invoke),
     ("resume", resume.resume),
     ("batch", batch.batch),
+    ("watch", watch.watch),
     ("list", list_threads.list_threads),
     ("show", show.show),
     ("history", history.history),
@@ -76,8 +84,8 @@ for _name, _command in (
     ("completion", completion.completion),
     ("help", help_topic.help_topic),
 ):
-    app.command(_name, cls=Command)(with_shared_options(_command))
-app.command("ls", cls=Command, hidden=True)(with_shared_options(list_threads.list_threads))
+    app.command(_name, cls=Command)(with_shared_options(_command, rows=_name in STREAMS + LISTS))
+app.command("ls", cls=Command, hidden=True)(with_shared_options(list_threads.list_threads, rows=True))
 
 
 def run(arguments: list[str], env: Environment | None = None) -> int:
@@ -86,18 +94,32 @@ def run(arguments: list[str], env: Environment | None = None) -> int:
     arguments = shared_first(arguments)
     # Until the options are parsed, this is how errors in them are answered.
     env.flags.json = "--json" in arguments
+    env.flags.ndjson = "--ndjson" in arguments and arguments[0] in STREAMS + LISTS
+    if env.flags.ndjson and arguments[0] in STREAMS:
+        from lgrun.cli.event_log import EventLog
+
+        env.log = EventLog(env)
     env.flags.color = _color_in(arguments)
     env.flags.verbose = "-v" in arguments or "-vv" in arguments
     try:
         return int(_call(arguments, env) or ExitStatus.DONE)
-    except (KeyboardInterrupt, Interrupted):
-        env.say()
-        die_of(signal.SIGINT)
+    except (KeyboardInterrupt, Interrupted) as error:
+        _die(env, getattr(error, "signum", signal.SIGINT))
     except BrokenPipeError:
         die_of(signal.SIGPIPE)
     except Exception as error:
         problem = _usage_error(error, arguments) or explain(error, thread=env.thread, resume=_resume_command(env))
         return _fail(env, problem) if problem is not None else _bug(env, error)
+
+
+def _die(env: Environment, signum: int) -> NoReturn:
+    env.say()
+    if env.log is not None:
+        from lgrun.cli.views import print_problem
+
+        status = ExitStatus(128 + signum)
+        print_problem(env, Problem("interrupted", f"stopped by {signal.Signals(signum).name}", status=status))
+    die_of(signum)
 
 
 def _color_in(arguments: list[str]) -> str | None:
@@ -144,6 +166,7 @@ _SYNONYMS = {
     **dict.fromkeys(("delete", "remove", "del"), "rm"),
     **dict.fromkeys(("clean", "gc", "purge"), "prune"),
     **dict.fromkeys(("set", "settings", "configure", "preferences"), "config"),
+    **dict.fromkeys(("follow", "tail", "attach", "monitor"), "watch"),
     **dict.fromkeys(("log", "logs", "events", "timeline", "trace"), "history"),
 }
 """What people type who know other programs."""
@@ -168,7 +191,7 @@ def _fail(env: Environment, problem: Problem) -> int:
         return problem.status
     for line in problem.lines():
         env.say(line)
-    if env.flags.json:
+    if env.flags.json or env.flags.ndjson:
         from lgrun.cli.views import print_problem
 
         print_problem(env, problem)
@@ -183,7 +206,7 @@ def _bug(env: Environment, error: Exception) -> int:
             env.say(f"  {line}")
     else:
         env.say(f"  {_where_saved(error)}")
-    if env.flags.json:
+    if env.flags.json or env.flags.ndjson:
         from lgrun.cli.views import print_problem
 
         print_problem(env, Problem("bug", f"{type(error).__name__}: {error}", status=ExitStatus.BUG))

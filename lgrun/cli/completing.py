@@ -17,11 +17,14 @@ Candidate = tuple[str, str]
 _CHOICES = {
     "--color": ("auto", "always", "never"),
     "--on-change": ("warn", "ask", "fail", "ignore"),
+    "--events": ("task", "custom", "token", "checkpoint"),
+    "--from": ("start", "now"),
 }
 _STATUSES = ("done", "failed", "stopped", "waiting", "running", "crashed")
 _ALL = frozenset(_STATUSES)
 _WANTED = {
     "resume": frozenset({"waiting", "failed", "stopped", "crashed"}),
+    "watch": frozenset({"running", "waiting"}),
     "rm": _ALL - {"running"},
     "show": _ALL,
     "history": _ALL,

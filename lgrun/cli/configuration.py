@@ -53,7 +53,7 @@ KEYS = {
         Key(
             "events",
             "words",
-            "Which events of a run are shown.",
+            "Which events of a run --ndjson carries.",
             ["task", "custom"],
             ("task", "custom", "token", "checkpoint"),
         ),

@@ -11,9 +11,8 @@ from typing import Any
 
 from lgrun.cli.env import Environment
 from lgrun.cli.prompt import ask_all
-from lgrun.cli.question import Question
+from lgrun.cli.question import Question, question_asked
 from lgrun.cli.render.plain import Reporter
-from lgrun.cli.render.values import readable
 from lgrun.cli.status import ExitStatus
 from lgrun.cli.timeline import NO_NAME
 
@@ -120,13 +119,14 @@ def run(env: Environment, job: Job, payload: Any, *, timeout: float | None = Non
     config = {"configurable": {**job.config, "thread_id": job.thread}}
     by = f"{env.user()}, {job.verb}"
     # Whoever listens to tokens makes models stream: only if somebody sees them.
-    tokens = env.paints() or bool(env.flags.verbose)
+    tokens = env.log.carries("token") if env.log is not None else env.paints() or bool(env.flags.verbose)
+    checkpoints = env.log is not None and env.log.carries("checkpoint")
     options = {"on_change": job.on_change, "by": by, "given": job.given, "wait": job.wait, "context": job.context}
-    events = job.workflow.events(payload, config, tokens=tokens, **options)
+    events = job.workflow.events(payload, config, tokens=tokens, checkpoints=checkpoints, **options)
     outcome = Outcome(name=job.name)
     failures: list[Any] = []
     with (
-        _reporter(env) as reporter,
+        _reporter(env, job) as reporter,
         _signals(reporter, events.cancel) as caught,
         _time_limit(reporter, events.cancel, timeout) as over,
     ):
@@ -158,7 +158,11 @@ def _told_once(events: Iterable[Any]) -> Iterator[Any]:
             yield event
 
 
-def _reporter(env: Environment) -> Reporter:
+def _reporter(env: Environment, job: Job) -> Reporter:
+    if env.log is not None:
+        from lgrun.cli.event_log import EventReporter
+
+        return EventReporter(env, env.log, job.workflow.checkpointer, job.thread)
     if not env.paints():
         return Reporter(env)
     from lgrun.cli.render.live import LiveReporter
@@ -168,18 +172,10 @@ def _reporter(env: Environment) -> Reporter:
 
 def _outcome(event: Any, name: str, failures: list[Any]) -> Outcome:
     failed = next((found for found in failures if found.error is event.error), None)
-    questions = [_asked(question) for question in event.questions]
+    questions = [question_asked(question) for question in event.questions]
     # A graph that waits for nobody has come to a breakpoint.
     stopped = event.status == "waiting" and not questions
     return Outcome("stopped" if stopped else event.status, name, event.error, failed, questions, paused=stopped)
-
-
-def _asked(event: Any) -> Question:
-    from lgrun.checkpoint.serde import encode
-
-    asked = event.interrupt
-    schema = asked.response_schema if isinstance(asked.response_schema, dict) else None
-    return Question(event.q, asked.id, event.name, readable(encode(asked.value)), schema)
 
 
 # --- signals
@@ -196,12 +192,16 @@ def _signals(reporter: Reporter, cancel: Callable[[str], None]) -> Iterator[list
 
     def handle(signum: int, _frame: Any) -> None:
         caught.append(signum)
-        signal.signal(signum, signal.SIG_DFL)
+        signal.signal(signum, leave if reporter.has_last_words else signal.SIG_DFL)
         reporter.say(_stopping(signum, reporter))
         # Elsewhere, because this code may have interrupted the main thread while it holds a lock of the run.
         _thread.start_new_thread(cancel, (signal.Signals(signum).name,))
         if signum != signal.SIGINT:
-            _thread.start_new_thread(_kill_later, (signum,))
+            _thread.start_new_thread(_kill_later, (signum, reporter))
+
+    def leave(signum: int, _frame: Any) -> None:
+        signal.signal(signum, signal.SIG_DFL)
+        _thread.start_new_thread(_kill, (signum, reporter))
 
     # A signal that was ignored from the start stays ignored: nohup, background jobs of a shell.
     wanted = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -243,6 +243,7 @@ def _time_limit(reporter: Reporter, cancel: Callable[[str], None], seconds: floa
             cancel("timeout")
             if ended.wait(0.05):
                 return
+        reporter.leave(ExitStatus.TIMEOUT)
         os._exit(ExitStatus.TIMEOUT)
 
     threading.Thread(target=watch, daemon=True).start()
@@ -258,6 +259,11 @@ def _stopping(signum: int, reporter: Reporter) -> str:
     return f"{what} Ctrl-C again to stop now" if signum == signal.SIGINT else what
 
 
-def _kill_later(signum: int) -> None:
+def _kill_later(signum: int, reporter: Reporter) -> None:
     time.sleep(GRACE)
+    _kill(signum, reporter)
+
+
+def _kill(signum: int, reporter: Reporter) -> None:
+    reporter.leave(128 + signum)
     os.kill(os.getpid(), signum)

@@ -20,6 +20,7 @@ from lgrun.cli.render.text import painted, printable
 
 if TYPE_CHECKING:
     from lgrun._configuration import SettingsFile
+    from lgrun.cli.event_log import EventLog
 
 
 @dataclass(slots=True)
@@ -28,6 +29,7 @@ class Flags:
 
     state_dir: Path | None = None
     json: bool = False
+    ndjson: bool = False
     get: str | None = None
     quiet: bool = False
     no_input: bool = False
@@ -61,6 +63,7 @@ class Environment:
         again: options of this command that a resume will want, too.
         dies_of_pipe: a reader who has gone ends the command (it looks) or not (it runs a workflow).
         asked: seconds that a person has been asked for answers.
+        log: where events go, with --ndjson.
     """
 
     environ: Mapping[str, str] = field(default_factory=lambda: os.environ)
@@ -76,6 +79,7 @@ class Environment:
     again: str = ""
     dies_of_pipe: bool = True
     asked: float = 0.0
+    log: "EventLog | None" = None
 
     # --- talk and answer
 
@@ -111,19 +115,21 @@ class Environment:
         if not (self._is_too_long(text) and self._paged(data)):
             self.put_bytes(data)
 
-    def put_bytes(self, data: bytes) -> None:
-        """Write raw bytes to stdout."""
+    def put_bytes(self, data: bytes) -> bool:
+        """Write raw bytes to stdout; False if they did not all get there."""
         try:
             _write_all(self.stdout, data)
         except BrokenPipeError:
             if self.dies_of_pipe:
                 die_of(signal.SIGPIPE)
+            return False
         except OSError as error:
             # A full disk behind `> file`: the answer is saved, but whoever called must not take this for success.
             if not self.dies_of_pipe:
                 self.say(f"! the answer could not be written to stdout: {error.strerror}")
-                return
+                return False
             raise
+        return True
 
     def _is_too_long(self, text: str) -> bool:
         """Tell whether a person has to be able to scroll: a run is watched, and --no-input waits for no key."""
@@ -261,6 +267,11 @@ class Environment:
             except KeyError:
                 name = str(os.getuid())
         return f"{name}@{os.uname().nodename}"
+
+    def keep_answer(self) -> None:
+        """Keep stdout for the answer: descriptor 1 may be anything from now on."""
+        if self.stdout == 1:
+            self.stdout = os.dup(1)
 
     def keep_streams_from_workflow(self) -> None:
         """Keep workflow code, and programs it starts, away from the answer and from the user's input.

@@ -53,14 +53,14 @@ def still_waiting(
 ) -> ExitStatus:
     """Nobody can be asked: say what is asked."""
     from lgrun.cli.session import is_located
-    from lgrun.cli.views import print_document, view_of, waiting_lines, wants_document
+    from lgrun.cli.views import print_run, view_of, waiting_lines, wants_document
 
     assert standing.saved is not None
     thread = standing.saved.checkpoint.thread
     for line in waiting_lines(env, thread, questions, located=is_located(standing.saved)):
         env.note(line)
     if wants_document(env):
-        print_document(env, view_of(env, saver, thread).document())
+        print_run(env, view_of(env, saver, thread))
     return ExitStatus.WAITING
 
 

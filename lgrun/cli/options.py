@@ -36,6 +36,14 @@ Context = Annotated[
     list[str] | None,
     typer.Option("--context", metavar="ITEM", help="A value of the run's context, recorded no more than --config."),
 ]
+Events = Annotated[
+    str | None,
+    typer.Option(
+        "--events",
+        metavar="LIST",
+        help="What --ndjson carries: task,custom,token,checkpoint; not given, as configured: the first two.",
+    ),
+]
 LookThread = Annotated[
     str,
     typer.Argument(metavar="THREAD", show_default=False, help="A thread's id or the start of it, @last or @waiting."),
@@ -61,6 +69,9 @@ def _shared(
         str | None,
         typer.Option("--get", metavar="PATH", help="Print one value of that document, like questions.0.text."),
     ] = None,
+    ndjson: Annotated[
+        bool, typer.Option("--ndjson", help="Print one JSON document per line: events as they come, rows.")
+    ] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Say only what went wrong; list: ids only.")] = False,
     no_input: Annotated[bool, typer.Option("--no-input", help="Never ask. [env: LGRUN_NO_INPUT]")] = False,
     color: Annotated[
@@ -79,7 +90,7 @@ SHARED = inspect.signature(_shared).parameters
 
 VALUE_FLAGS = frozenset({"-S", "--state-dir", "--get", "--color"})
 """Shared options that take a value."""
-SWITCHES = frozenset({"--json", "-q", "--quiet", "--no-input", "--no-pager", "-v", "--verbose", "-vv"})
+SWITCHES = frozenset({"--json", "--ndjson", "-q", "--quiet", "--no-input", "--no-pager", "-v", "--verbose", "-vv"})
 """Shared options that do not."""
 
 _JOINED = ("--state-dir=", "--get=", "--color=")
@@ -90,29 +101,74 @@ _WITHOUT_FILES = frozenset({"help", "completion", "schema", "config"})
 
 
 class Interrupted(Exception):
-    """Ctrl-C, where no run is there to be stopped."""
+    """A signal that stops the command, where no run is there to be stopped."""
+
+    def __init__(self, signum: int) -> None:
+        super().__init__(signum)
+        self.signum = signum
 
 
-def with_shared_options(command: Callable[..., ExitStatus]) -> Callable[..., ExitStatus]:
-    """Return what Typer calls for `command(env, ...)`: it has the shared options too, and puts them into `env`."""
+class Signalled(KeyboardInterrupt):
+    """A signal, perhaps another one than that of Ctrl-C, which stops a command in the same way."""
+
+    def __init__(self, signum: int) -> None:
+        super().__init__(signum)
+        self.signum = signum
+
+
+def _catch_signals(env: Environment) -> None:
+    log = env.log
+    if log is None:
+        if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+        return
+
+    def stop(signum: int, _frame: Any) -> None:
+        if not log.put_off(signum):
+            raise Signalled(signum)
+
+    # Whoever reads events is told how it ended, whatever ends it.
+    for signum in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(signum) is signal.SIG_DFL:
+            signal.signal(signum, stop)
+
+
+def _check_outputs(env: Environment) -> None:
+    from lgrun.cli.diagnostics import Problem
+
+    other = "--json" if env.flags.json else "--get"
+    if env.flags.ndjson and (env.flags.json or env.flags.get is not None):
+        raise Problem("usage", f"--ndjson and {other} exclude each other")
+    if not env.flags.ndjson:
+        env.log = None
+
+
+def with_shared_options(command: Callable[..., ExitStatus], *, rows: bool = False) -> Callable[..., ExitStatus]:
+    """Return what Typer calls for `command(env, ...)`: it has the shared options too, and puts them into `env`.
+
+    Args:
+        command: what is done.
+        rows: it can print a document per line, so it has --ndjson.
+    """
     own = inspect.signature(command, eval_str=True).parameters
+    shared = {name: option for name, option in SHARED.items() if rows or name != "ndjson"}
 
     @functools.wraps(command)
     def run(*, ctx: typer.Context, **given: Any) -> ExitStatus:
         env: Environment = ctx.obj
-        env.flags = Flags(**{name: given.pop(name) for name in SHARED})
+        env.flags = Flags(**{name: given.pop(name) for name in shared})
         try:
-            if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:
-                signal.signal(signal.SIGINT, signal.default_int_handler)
+            _check_outputs(env)
+            _catch_signals(env)
             configure(env, lenient=ctx.info_name in _WITHOUT_FILES)
             return command(env, **given)
-        except KeyboardInterrupt:
+        except KeyboardInterrupt as error:
             # Typer would make an exit code of it.
-            raise Interrupted from None
+            raise Interrupted(getattr(error, "signum", signal.SIGINT)) from None
 
     context = inspect.Parameter("ctx", _KEYWORD, annotation=typer.Context)
     mine = [parameter.replace(kind=_KEYWORD) for name, parameter in own.items() if name != "env"]
-    signature = inspect.Signature([context, *mine, *SHARED.values()])
+    signature = inspect.Signature([context, *mine, *shared.values()])
     run.__signature__ = signature  # type: ignore[attr-defined]
     run.__annotations__ = {name: parameter.annotation for name, parameter in signature.parameters.items()}
     del run.__wrapped__

@@ -1,4 +1,4 @@
-"""JSON Schemas of the documents that --json prints. Each document names its own: "schema": "lgrun.run/1"."""
+"""JSON Schemas of what --json and --ndjson print. Each document names its own: "schema": "lgrun.run/1"."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -103,26 +103,65 @@ _SETTING: dict[str, Schema] = {
     "where": {**_or_null(_TEXT), "description": "the option, the variable or the file that says so"},
 }
 
+_RUN: dict[str, Schema] = {
+    "thread": _or_null(_TEXT),
+    "workflow": _WORKFLOW,
+    "run": _COUNT,
+    "status": _or_null(_STATUS),
+    "exit": _or_null(_COUNT),
+    "value": _ANY,
+    "has_value": _BOOL,
+    "questions": _list(_QUESTION),
+    "error": _or_null(_ERROR),
+    "tasks": _list(_TASK),
+    "started": _or_null(_TIME),
+    "ended": _or_null(_TIME),
+    "next": _TEXTS,
+}
+_RUN_OPTIONAL: dict[str, Schema] = {"state": _ANY}
+
+_MS: Schema = _or_null(_COUNT)
+_CALL: dict[str, Schema] = {"id": {"type": "string", "description": "of the call"}, "name": _TEXT}
+_CALLER: dict[str, Schema] = {"parent": {**_or_null(_TEXT), "description": "id of the task or node that calls it"}}
+_EVENTS: dict[str, dict[str, Schema]] = {
+    "run.start": {"name": _TEXT, "continued": _BOOL},
+    "task.start": {**_CALL, **_CALLER, "args": _or_null(_TEXT)},
+    "task.saved": {**_CALL, **_CALLER, "cached": _BOOL, "value": _ANY},
+    "task.end": {**_CALL, "ms": _MS, "attempt": _or_null(_COUNT), "value": _ANY},
+    "task.error": {
+        **_CALL,
+        "ms": _MS,
+        "attempt": _or_null(_COUNT),
+        "error": _object({"type": _TEXT, "message": _TEXT}),
+        "again_in": {**_or_null({"type": "number"}), "description": "seconds until it is tried again"},
+    },
+    "custom": {"data": _ANY},
+    "token": {**_CALL, "text": _TEXT},
+    "question": {"question": _QUESTION},
+    "answer": {"q": _or_null(_TEXT), "interrupt": _TEXT, "value": _ANY, "by": _or_null(_TEXT)},
+    "checkpoint": {
+        "id": _TEXT,
+        "checkpoint": _COUNT,
+        "kind": {"enum": ["input", "step", "end", "update", "fork"]},
+        "step": {"type": "integer"},
+        "next": _TEXTS,
+    },
+    "warn": {"message": _TEXT, "name": _TEXT, "recorded": _TEXT, "now": _TEXT, "where": _TEXT, "used": _BOOL},
+}
+
+
+def _event(kind: str, fields: dict[str, Schema], *, optional: Mapping[str, Schema] = {}) -> Schema:
+    head: dict[str, Schema] = {"schema": {"const": "lgrun.event/1"}, "seq": _COUNT, "ts": _TIME}
+    whose: dict[str, Schema] = {"thread": _TEXT, "run": _COUNT, "type": {"const": kind}}
+    return {"title": kind, **_object({**head, **whose, **fields}, optional=optional)}
+
+
 SCHEMAS: dict[str, Schema] = {
     "run": _document(
         "run",
-        "how a thread stands: invoke, resume, show; of a command that did nothing, why",
-        {
-            "thread": _or_null(_TEXT),
-            "workflow": _WORKFLOW,
-            "run": _COUNT,
-            "status": _or_null(_STATUS),
-            "exit": _or_null(_COUNT),
-            "value": _ANY,
-            "has_value": _BOOL,
-            "questions": _list(_QUESTION),
-            "error": _or_null(_ERROR),
-            "tasks": _list(_TASK),
-            "started": _or_null(_TIME),
-            "ended": _or_null(_TIME),
-            "next": _TEXTS,
-        },
-        optional={"state": _ANY},
+        "how a thread stands: invoke, resume, show, watch; of a command that did nothing, why",
+        _RUN,
+        optional=_RUN_OPTIONAL,
     ),
     "batch": _document(
         "batch",
@@ -137,6 +176,15 @@ SCHEMAS: dict[str, Schema] = {
             "questions": _list(_QUESTION),
         },
     ),
+    "event": {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "lgrun.event/1",
+        "description": "a line of --ndjson of invoke, resume and watch; the last one is a run.end, with all of run",
+        "anyOf": [
+            *(_event(kind, fields) for kind, fields in _EVENTS.items()),
+            _event("run.end", _RUN, optional=_RUN_OPTIONAL),
+        ],
+    },
     "thread": _document(
         "thread",
         "an element of what list prints",

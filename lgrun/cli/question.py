@@ -3,7 +3,9 @@
 from dataclasses import dataclass
 from typing import Any
 
+from lgrun.checkpoint.base import PendingWrite
 from lgrun.cli.render.text import brief, dump, one_line, shorten
+from lgrun.cli.render.values import readable
 
 _HEADLINES = ("question", "message", "prompt", "title", "description", "text")
 _MENUS = ("options", "choices", "enum")
@@ -128,3 +130,18 @@ class Question:
 def word_of(option: Any) -> str:
     """Return what is typed to choose an option."""
     return option if isinstance(option, str) else dump(option, ascii_only=False)
+
+
+def question_of(write: PendingWrite) -> Question:
+    """Return a recorded question."""
+    schema = write.schema if isinstance(write.schema, dict) else None
+    return Question(write.q or 0, write.id or "", write.name, readable(write.value), schema)
+
+
+def question_asked(event: Any) -> Question:
+    """Return the question that an event tells of."""
+    from lgrun.checkpoint.serde import encode
+
+    asked = event.interrupt
+    schema = asked.response_schema if isinstance(asked.response_schema, dict) else None
+    return Question(event.q, asked.id, event.name, readable(encode(asked.value)), schema)

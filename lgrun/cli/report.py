@@ -10,7 +10,7 @@ from lgrun.cli.render.history import counted
 from lgrun.cli.render.text import duration, one_line
 from lgrun.cli.session import command, resume_command
 from lgrun.cli.status import OF_THREAD, ExitStatus
-from lgrun.cli.views import print_document, print_value, view_of, waiting_lines, wants_document
+from lgrun.cli.views import print_run, print_value, view_of, waiting_lines, wants_document
 
 
 def conclude(
@@ -61,7 +61,7 @@ def _print_run(
         task = outcome.failed.name if outcome.failed is not None else None
         view.error = error_document(outcome.error, task, next(iter(view.next), None))
     try:
-        print_document(env, view.document())
+        print_run(env, view)
     except Problem as missing:
         # How the run ended matters more than that it has no such value.
         for line in missing.lines():

@@ -126,9 +126,10 @@ def _refuse_existing(saved: "Saved | None") -> None:
 
 def _again(env: Environment, start: Start, place: Place, standing: "Standing") -> ExitStatus:
     from lgrun.cli.going_on import go_on, note_settings, say_change, say_what_died, still_waiting
+    from lgrun.cli.question import question_of
     from lgrun.cli.session import origin_of, touched_at
     from lgrun.cli.settings import check_recorded
-    from lgrun.cli.views import print_done, question_of
+    from lgrun.cli.views import print_done
 
     found = standing.saved
     assert found is not None

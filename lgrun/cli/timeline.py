@@ -186,7 +186,7 @@ def _finish(row: Row, write: PendingWrite) -> None:
     if write.kind == "result":
         row.status, row.value = "done", write.value
         if row.node and write.value is not None:
-            row.value, row.leads = _written(write.value)
+            row.value, row.leads = node_result(write.value)
     else:
         row.status, row.error, row.trace = "failed", (write.type or "", write.message or ""), write.trace
 
@@ -196,18 +196,22 @@ def _stands_for_node(write: PendingWrite) -> bool:
     return write.name == NO_NAME and len(write.path) > 1
 
 
-def _written(result: Encoded) -> tuple[Encoded | None, list[str]]:
+def node_result(result: Encoded) -> tuple[Encoded | None, list[str]]:
     """Return what a node's result writes, as an object, and the names of the nodes to which it leads."""
     tree = result.tree()
     if not isinstance(tree, dict):
         return result, []
-    pairs = [(str(key), value) for key, value in tree.get("update", ())]
-    update: Any = dict(pairs)
-    if len(update) < len(pairs):
-        update = [{key: value} for key, value in pairs]
+    pairs = tree.get("update", ())
     goto = [untag(target) for target in tree.get("goto", ())]
     leads = [str(target.get("node")) if isinstance(target, dict) else str(target) for target in goto]
-    return Encoded(tree=update) if pairs else None, leads
+    return Encoded(tree=written(pairs)) if pairs else None, leads
+
+
+def written(pairs: Iterable[Any]) -> Any:
+    """Return what a node writes as an object; as a list of objects if it writes one key twice."""
+    each = [(str(key), value) for key, value in pairs]
+    update = dict(each)
+    return update if len(update) == len(each) else [{key: value} for key, value in each]
 
 
 def _answer(write: PendingWrite, question: Row | None) -> Row:

@@ -24,7 +24,7 @@ Settings, the same as in lgrun.toml (lgrun config lists all, and says where each
 LGRUN_STATE_DIR   where threads are kept; the option -S goes before it
 LGRUN_PATH        folders with workflows, beside ./workflows, with : between them
 LGRUN_ON_CHANGE   warn, ask, fail or ignore: what to do when the code no longer does what is recorded
-LGRUN_EVENTS      which events of a run are shown: task,custom,token,checkpoint
+LGRUN_EVENTS      which events of a run --ndjson carries: task,custom,token,checkpoint
 LGRUN_ENV_FILE    a file with variables for the code of workflows, like --env-file
 LGRUN_STORE_INPUT false: keep no summary of each task's arguments
 LGRUN_PAGER       what shows more than fits on the screen; before pager in a file, PAGER and less; empty or cat: none
@@ -64,7 +64,7 @@ ITEM      (input of invoke, answers of resume, --config, --context)
 DURATION  10s 5m 2h 7d; a bare number is seconds
 
 WORKFLOW  path.py, path.py:name, pkg.mod:name, or a name in ./workflows, $LGRUN_PATH or [workflows] of lgrun.toml
-THREAD    an id, @last, @waiting; for show and history the start of an id, if only one thread begins so
+THREAD    an id, @last, @waiting; for show, history and watch the start of an id, if only one thread begins so
 STEP      (show) THREAD/4 row 4 of the history, THREAD/draft the last task draft, THREAD/draft.2 the second, THREAD/q1
 """
 

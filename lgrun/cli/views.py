@@ -1,12 +1,12 @@
 """What is known of a thread, printed: for programs as a document, for people as lines."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
-from lgrun.checkpoint.base import BaseCheckpointSaver, Encoded, PendingWrite
+from lgrun.checkpoint.base import BaseCheckpointSaver, Encoded
 from lgrun.cli.diagnostics import Problem
 from lgrun.cli.env import Environment
-from lgrun.cli.question import Question
+from lgrun.cli.question import Question, question_of
 from lgrun.cli.render.json import document_text, pick, result_text
 from lgrun.cli.render.thread import ThreadView, question_lines, recorded_error
 from lgrun.cli.render.values import readable
@@ -16,17 +16,6 @@ from lgrun.cli.status import ExitStatus
 from lgrun.cli.timeline import returned, timeline
 
 LINES_ON_A_TERMINAL = 200
-
-
-def question_of(write: PendingWrite) -> Question:
-    """Return a recorded question."""
-    return Question(
-        write.q or 0,
-        write.id or "",
-        write.name,
-        readable(write.value),
-        write.schema if isinstance(write.schema, dict) else None,
-    )
 
 
 def view_of(env: Environment, saver: BaseCheckpointSaver, thread: str) -> ThreadView:
@@ -71,9 +60,25 @@ def print_document(env: Environment, document: Any) -> None:
         env.put(document_text(document, pretty=env.stdout_is_tty()))
 
 
+def print_run(env: Environment, view: ThreadView) -> None:
+    """Print the run document, where there is a stream of events as the last of them."""
+    if env.log is not None:
+        env.log.end(view.document())
+    else:
+        print_document(env, view.document())
+
+
+def print_rows(env: Environment, rows: Sequence[dict[str, Any]]) -> None:
+    """Print what --json, --get or --ndjson ask for of a list."""
+    if env.flags.ndjson:
+        env.put("".join(document_text(row, pretty=False) for row in rows))
+    else:
+        print_document(env, rows)
+
+
 def wants_document(env: Environment) -> bool:
-    """Tell whether a document was asked for instead of text."""
-    return env.flags.json or env.flags.get is not None
+    """Tell whether documents were asked for instead of text."""
+    return env.flags.json or env.flags.ndjson or env.flags.get is not None
 
 
 def print_problem(env: Environment, problem: Problem) -> None:
@@ -88,7 +93,10 @@ def print_problem(env: Environment, problem: Problem) -> None:
     document = view.document() | {"error": problem.document(), "exit": int(problem.status)}
     if env.thread is None:
         document["thread"] = None
-    env.put(document_text(document, pretty=env.stdout_is_tty()))
+    if env.log is not None:
+        env.log.end(document)
+    else:
+        env.put(document_text(document, pretty=env.stdout_is_tty() and not env.flags.ndjson))
 
 
 def print_value(env: Environment, saver: BaseCheckpointSaver, thread: str) -> None:
@@ -122,7 +130,7 @@ def print_done(env: Environment, saver: BaseCheckpointSaver, thread: str) -> Exi
     """Print what a thread that is done has returned."""
     env.note(f"✓ {thread} is done")
     if wants_document(env):
-        print_document(env, view_of(env, saver, thread).document())
+        print_run(env, view_of(env, saver, thread))
     else:
         print_value(env, saver, thread)
     return ExitStatus.DONE

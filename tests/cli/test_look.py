@@ -167,6 +167,7 @@ COMMANDS = (
     "invoke",
     "resume",
     "batch",
+    "watch",
     "list",
     "show",
     "history",

@@ -26,14 +26,14 @@ def history(
     """
     from lgrun.cli.session import open_saver, resolve
     from lgrun.cli.timeline import timeline
-    from lgrun.cli.views import print_document, wants_document
+    from lgrun.cli.views import print_rows, wants_document
 
     saver = open_saver(env)
     name = env.thread = resolve(thread, saver, acting=False)
     rows = timeline(reversed(list(saver.history(name))))
     shown = rows[-limit:] if limit else rows
     if wants_document(env):
-        print_document(env, [row.document() for row in shown])
+        print_rows(env, [row.document() for row in shown])
     else:
         _print_rows(env, shown)
     return ExitStatus.DONE

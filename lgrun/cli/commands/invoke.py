@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from lgrun.cli.env import Environment
-from lgrun.cli.options import Config, Context, EnvFile, OnChange, Timeout, Wait
+from lgrun.cli.options import Config, Context, EnvFile, Events, OnChange, Timeout, Wait
 from lgrun.cli.status import ExitStatus
 
 if TYPE_CHECKING:
@@ -46,6 +46,7 @@ def invoke(
     context: Context = None,
     wait: Wait = None,
     timeout: Timeout = None,
+    events: Events = None,
     on_change: OnChange = None,
     env_file: EnvFile = None,
     dry_run: Annotated[
@@ -65,6 +66,7 @@ def invoke(
     """
     from lgrun.cli.discover import find
     from lgrun.cli.env_file import add_variables
+    from lgrun.cli.event_log import carry
     from lgrun.cli.going_on import Manner, on_change_of
     from lgrun.cli.inputs import parse_duration
     from lgrun.cli.loading import load
@@ -74,6 +76,9 @@ def invoke(
     from lgrun.cli.starting import once as start_or_go_on
 
     env.keep_streams_from_workflow()
+    carry(env, events)
+    if dry_run and env.log is not None:
+        _usage("--dry-run runs nothing, so there are no events", hint="use --json")
     patience, limit = parse_duration(wait) or 0.0, parse_duration(timeout)
     request = read_request(env, given=given, text=text, items=items or ())
     settings = read_settings(env, config or (), context or ())
@@ -97,12 +102,16 @@ def invoke(
 
 
 def _check_once(thread: str | None, discard: bool) -> None:
+    if thread is None:
+        _usage("--once needs the name of the thread", hint="add -t ID: the same ID is the same run")
+    if discard:
+        _usage("--once and --discard exclude each other")
+
+
+def _usage(message: str, hint: str | None = None) -> None:
     from lgrun.cli.diagnostics import Problem
 
-    if thread is None:
-        raise Problem("usage", "--once needs the name of the thread", hint="add -t ID: the same ID is the same run")
-    if discard:
-        raise Problem("usage", "--once and --discard exclude each other")
+    raise Problem("usage", message, hint=hint)
 
 
 def _dry_run(env: Environment, start: "Start", place: "Place", once: bool, discard: bool) -> ExitStatus:
@@ -141,9 +150,9 @@ def _refuse_unfinished(env: Environment, saved: "Saved | None", discard: bool, *
     """
     from lgrun.checkpoint.base import open_questions, thread_status
     from lgrun.cli.diagnostics import Problem
+    from lgrun.cli.question import question_of
     from lgrun.cli.session import is_located, next_commands
     from lgrun.cli.settings import needed_text, recorded
-    from lgrun.cli.views import question_of
 
     if saved is None or discard:
         return

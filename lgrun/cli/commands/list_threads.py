@@ -56,10 +56,11 @@ def list_threads(
     lgrun list
     lgrun list --status waiting,failed -w trip
     lgrun list -q | xargs -n1 lgrun show
+    lgrun list --ndjson | jq -r .thread
     """
     from lgrun.cli.selection import find_threads, of_workflow, read_statuses
     from lgrun.cli.session import open_saver
-    from lgrun.cli.views import print_document, wants_document
+    from lgrun.cli.views import print_rows, wants_document
 
     wanted = read_statuses(status)
     saver = open_saver(env)
@@ -71,7 +72,7 @@ def list_threads(
         return ExitStatus.DONE
     shown = [entry_of(saver, one) for one in chosen]
     if wants_document(env):
-        print_document(env, [entry.document() for entry in shown])
+        print_rows(env, [entry.document() for entry in shown])
     else:
         _print_text(env, shown, len(found))
     return ExitStatus.DONE
@@ -83,8 +84,8 @@ _WHOLE = 1 << 62
 
 def entry_of(saver: Any, found: "Found") -> Entry:
     """Work out what is shown of a thread."""
+    from lgrun.cli.question import question_of
     from lgrun.cli.session import origin_of
-    from lgrun.cli.views import question_of
 
     saved = found.standing.saved
     if saved is None:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from lgrun.cli.env import Environment
-from lgrun.cli.options import Config, Context, EnvFile, OnChange, Timeout, Wait
+from lgrun.cli.options import Config, Context, EnvFile, Events, OnChange, Timeout, Wait
 from lgrun.cli.status import ExitStatus
 
 if TYPE_CHECKING:
@@ -45,6 +45,7 @@ def resume(
     env_file: EnvFile = None,
     wait: Wait = None,
     timeout: Timeout = None,
+    events: Events = None,
     strict: Annotated[
         bool, typer.Option("--strict", help="Refuse a journal with a damaged end instead of cutting that off.")
     ] = False,
@@ -67,6 +68,7 @@ def resume(
     """
     from lgrun.cli.answers import Given, read_answers
     from lgrun.cli.env_file import add_variables
+    from lgrun.cli.event_log import carry
     from lgrun.cli.going_on import (
         Manner,
         go_on,
@@ -77,11 +79,13 @@ def resume(
         still_waiting,
     )
     from lgrun.cli.inputs import parse_duration
+    from lgrun.cli.question import question_of
     from lgrun.cli.session import open_saver, resolve
     from lgrun.cli.settings import check_recorded, read_settings
-    from lgrun.cli.views import print_done, question_of
+    from lgrun.cli.views import print_done
 
     env.keep_streams_from_workflow()
+    carry(env, events)
     if value is not None and text is not None:
         _usage("--value and --text exclude each other")
     given = Given(items or (), value, text, every, answer_map)

@@ -1,4 +1,4 @@
-"""`lgrun schema`: the JSON Schemas of what --json prints."""
+"""`lgrun schema`: the JSON Schemas of what --json and --ndjson print."""
 
 from typing import Annotated
 
@@ -12,14 +12,15 @@ def schema(
     env: Environment,
     name: Annotated[
         str | None,
-        typer.Argument(metavar="[NAME]", show_default=False, help="run, thread, row ...; none lists them, all is all."),
+        typer.Argument(metavar="[NAME]", show_default=False, help="run, event, row ...; none lists them, all is all."),
     ] = None,
 ) -> ExitStatus:
-    """Print the JSON Schema of a document that --json prints, or list them.
+    """Print the JSON Schema of what --json and --ndjson print, or list them.
 
     \b
     lgrun schema
     lgrun schema run
+    lgrun schema event
     lgrun schema all > schemas.json
     """
     from lgrun.cli.diagnostics import Problem

@@ -142,7 +142,7 @@ def _fields(annotation: Any) -> list[dict[str, Any]]:
 
 def _questions(threads: "list[Found]") -> list[str]:
     """Return what the latest runs asked, each text once."""
-    from lgrun.cli.views import question_of
+    from lgrun.cli.question import question_of
 
     asked: dict[str, None] = {}
     for one in threads:

@@ -82,7 +82,11 @@ class LiveReporter(Reporter):
         if not self._is_shown(event):
             return
         self._keep_time(event)
-        self._queue.put(_Happened(event, self.env.monotonic()))
+        self._queue.put(_Happened(event, self._moment(event)))
+
+    def _moment(self, event: Any) -> float:
+        """Return when an event happened, on the clock of the view."""
+        return self.env.monotonic()
 
     def say(self, text: str) -> None:
         """Draw a line above the view, from a signal handler too."""

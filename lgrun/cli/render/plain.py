@@ -16,7 +16,12 @@ class Reporter:
 
     Args:
         env: where to.
+
+    Attributes:
+        has_last_words: something must be said, in `leave`, before the process dies in the middle of a run.
     """
+
+    has_last_words = False
 
     def __init__(self, env: "Environment") -> None:
         self.env = env
@@ -56,6 +61,9 @@ class Reporter:
     def say(self, text: str) -> None:
         """Draw a line, from a signal handler too."""
         self.env.say(text)
+
+    def leave(self, status: int) -> None:
+        """Say what must be said before the process dies with this exit code. Called from any thread."""
 
     def running(self) -> str:
         """Say which tasks are running and for how long: `draft (12s so far)`."""
