@@ -61,16 +61,16 @@ def test_a_workflow_that_takes_too_long() -> None:
 
 
 def test_progress_postpones_the_idle_timeout() -> None:
-    """What a task streams, and a nested task that ends, are progress."""
+    """What a task streams, and a nested task that ends, are progress; all of it takes longer than the limit."""
 
     @task
     async def inner() -> None:
-        await asyncio.sleep(0.03)
+        await asyncio.sleep(0.3)
 
-    @task(timeout=TimeoutPolicy(idle_timeout=0.05))
+    @task(timeout=TimeoutPolicy(idle_timeout=1))
     async def busy() -> str:
         for _ in range(2):
-            await asyncio.sleep(0.03)
+            await asyncio.sleep(0.3)
             get_stream_writer()("tick")
         for _ in range(2):
             await inner()
