@@ -1,13 +1,14 @@
 """Futures of sync task calls, and the threads that run them.
 
-A task call is queued for a worker at once. Whoever first needs its result and finds that no worker has claimed it runs
-it there and then, so sequential code pays no thread hop. Waiting for a claimed call cannot starve the pool: a waiter
-adds a worker.
+A task call is queued for a worker at once, or in a moment if it is the only one. Whoever first needs its result and
+finds that no worker has claimed it runs it there and then, so sequential code pays no thread hop. Waiting for a claimed
+call cannot starve the pool: a waiter adds a worker.
 """
 
 import os
 import sys
 import threading
+import time
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import CancelledError, Future
@@ -22,6 +23,12 @@ R = TypeVar("R")
 
 MAX_WORKERS = 32
 """Threads that take calls from the queue, not counting one for each caller that waits."""
+
+_LEFT_ALONE = 0.001
+"""Seconds for which a call that is alone is left to its caller, at least; twice that at most."""
+
+_LOOKS = 10
+"""How often a thread looks for such calls in vain before it stops looking."""
 
 MAX_NESTED_CLAIMS = 40
 """How deep calls may run in their callers' threads, which share one Python stack."""
@@ -170,24 +177,35 @@ def _in_event_loop() -> bool:
 
 
 class Workers:
-    """Threads for task calls, kept across runs. They are daemons: a run waits for its tasks before it ends."""
+    """Threads for task calls, kept across runs. They are daemons: a run waits for its tasks before it ends.
+
+    To wake a thread for a call that its caller runs at once costs as much as the call. So a call that is alone is left
+    to its caller for a moment (`_LEFT_ALONE`), while one thread looks on.
+    """
 
     def __init__(self) -> None:
-        self._queue: SimpleQueue[TaskFuture[Any]] = SimpleQueue()
+        self._queue: SimpleQueue[TaskFuture[Any] | None] = SimpleQueue()
         self._lock = threading.Lock()
         self._unclaimed = 0
         self._idle = 0
         self._total = 0
+        self._alone: TaskFuture[Any] | None = None
+        self._watched = False
 
-    def submit(self, future: TaskFuture[Any]) -> None:
-        """Queue a call; start a thread if none is free."""
+    def submit(self, future: TaskFuture[Any], *, alone: bool = True) -> None:
+        """Queue a call; start a thread if none is free. `alone`: its caller may run it, if there is no other."""
         with self._lock:
             self._unclaimed += 1
-            spawn = self._idle == 0 and self._total < MAX_WORKERS
-            if spawn:
-                self._idle += 1
-                self._total += 1
-        self._queue.put(future)
+            if alone and self._unclaimed == 1:
+                self._alone = future
+                if self._watched:
+                    return
+                self._watched = True
+                self._queue.put(None)
+            else:
+                self._queue_alone()
+                self._queue.put(future)
+            spawn = self._spawns(self._idle == 0)
         if spawn:
             self._start()
 
@@ -195,6 +213,8 @@ class Workers:
         """Take note that a queued call was claimed by its caller or cancelled."""
         with self._lock:
             self._unclaimed -= 1
+            if self._alone is future:
+                self._alone = None
 
     def over(self, future: TaskFuture[Any]) -> None:
         """Take note that a call has come to its end."""
@@ -202,15 +222,26 @@ class Workers:
     def lend(self) -> None:
         """Make sure that a thread is free for what is queued, because the caller is about to wait."""
         with self._lock:
-            spawn = self._unclaimed > self._idle
-            if spawn:
-                self._idle += 1
-                self._total += 1
+            self._queue_alone()
+            spawn = self._spawns(self._unclaimed > self._idle, limited=False)
         if spawn:
             self._start()
 
     def take_back(self) -> None:
         """Take note that a caller no longer waits."""
+
+    def _queue_alone(self) -> None:
+        if self._alone is not None:
+            self._queue.put(self._alone)
+            self._alone = None
+
+    def _spawns(self, needed: bool, *, limited: bool = True) -> bool:
+        """Count a thread that is needed as free, if it may be started."""
+        if not needed or (limited and self._total >= MAX_WORKERS):
+            return False
+        self._idle += 1
+        self._total += 1
+        return True
 
     def _start(self) -> None:
         threading.Thread(target=self._work, name="lgrun-task", daemon=True).start()
@@ -218,6 +249,9 @@ class Workers:
     def _work(self) -> None:
         while True:
             future = self._queue.get()
+            if future is None:
+                self._watch()
+                continue
             job = future.claim()
             if job is None:
                 continue
@@ -225,10 +259,7 @@ class Workers:
                 self._unclaimed -= 1
                 self._idle -= 1
                 # Each thread that begins a call sees to the next one: so as many are started as calls take time.
-                spawn = self._unclaimed > 0 and self._idle == 0 and self._total < MAX_WORKERS
-                if spawn:
-                    self._idle += 1
-                    self._total += 1
+                spawn = self._spawns(self._unclaimed > 0 and self._idle == 0)
             if spawn:
                 self._start()
             job(future)
@@ -238,6 +269,25 @@ class Workers:
                     self._total -= 1
                     return
                 self._idle += 1
+
+    def _watch(self) -> None:
+        """Queue a call that was left alone for too long; look on as long as such calls come."""
+        with self._lock:
+            self._idle -= 1
+        seen, quiet = None, 0
+        while quiet < _LOOKS:
+            time.sleep(_LEFT_ALONE)
+            with self._lock:
+                alone = self._alone
+                if alone is not None and alone is seen:
+                    self._queue_alone()
+                seen, quiet = alone, 0 if alone is not None else quiet + 1
+                if quiet == _LOOKS:
+                    self._watched = False
+                    self._idle += 1
+                spawn = self._spawns(self._unclaimed > 0 and self._idle == 0 and self._alone is None)
+            if spawn:
+                self._start()
 
 
 WORKERS = Workers()
@@ -265,7 +315,7 @@ class LimitedWorkers(Workers):
         self._waiting: deque[TaskFuture[Any]] = deque()
         self._launched: set[TaskFuture[Any]] = set()
 
-    def submit(self, future: TaskFuture[Any]) -> None:
+    def submit(self, future: TaskFuture[Any], *, alone: bool = True) -> None:
         """Queue a call until there is a place for it."""
         with self._lock:
             self._waiting.append(future)
