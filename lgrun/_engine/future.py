@@ -202,10 +202,13 @@ class Workers:
                     return
                 self._watched = True
                 self._queue.put(None)
+                spawn = self._spawns(self._idle == 0)
+                # One that is free will look on.
+                self._idle -= 1
             else:
                 self._queue_alone()
                 self._queue.put(future)
-            spawn = self._spawns(self._idle == 0)
+                spawn = self._spawns(self._idle == 0)
         if spawn:
             self._start()
 
@@ -272,8 +275,6 @@ class Workers:
 
     def _watch(self) -> None:
         """Queue a call that was left alone for too long; look on as long as such calls come."""
-        with self._lock:
-            self._idle -= 1
         seen, quiet = None, 0
         while quiet < _LOOKS:
             time.sleep(_LEFT_ALONE)

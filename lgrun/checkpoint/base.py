@@ -268,8 +268,14 @@ class BaseCheckpointSaver(ABC):
         """Read a checkpoint with its journal without claiming the thread: the latest, or number or full id `ref`."""
 
     @abstractmethod
-    def history(self, thread_id: str, *, before: int | None = None) -> Iterator[Saved]:
-        """Read the checkpoints of a thread, newest first, those below number `before` only."""
+    def history(self, thread_id: str, *, before: int | None = None, oldest_first: bool = False) -> Iterator[Saved]:
+        """Read the checkpoints of a thread, each when it is asked for.
+
+        Args:
+            thread_id: any string.
+            before: only those below this number.
+            oldest_first: in the order in which they were made; otherwise newest first.
+        """
 
     @abstractmethod
     def threads(self) -> Iterator[str]:

@@ -103,12 +103,13 @@ class FileSaver(BaseCheckpointSaver):
         with self._reading(thread_id) as files:
             return files.again(lambda: files.load(ref)) if files else None
 
-    def history(self, thread_id: str, *, before: int | None = None) -> Iterator[Saved]:
-        """Read the checkpoints of a thread, newest first; see `BaseCheckpointSaver.history`."""
+    def history(self, thread_id: str, *, before: int | None = None, oldest_first: bool = False) -> Iterator[Saved]:
+        """Read the checkpoints of a thread; see `BaseCheckpointSaver.history`."""
         with self._reading(thread_id) as files:
             if files is None:
                 return
-            for seq in reversed(files.again(files.numbers) or []):
+            numbers = files.again(files.numbers) or []
+            for seq in numbers if oldest_first else reversed(numbers):
                 found = files.saved_again(seq) if before is None or seq < before else None
                 if found is not None:
                     yield found

@@ -64,11 +64,11 @@ class InMemorySaver(BaseCheckpointSaver):
             thread = self._threads.get(thread_id)
             return thread.find(ref) if thread else None
 
-    def history(self, thread_id: str, *, before: int | None = None) -> Iterator[Saved]:
-        """Read the checkpoints of a thread, newest first; see `BaseCheckpointSaver.history`."""
+    def history(self, thread_id: str, *, before: int | None = None, oldest_first: bool = False) -> Iterator[Saved]:
+        """Read the checkpoints of a thread; see `BaseCheckpointSaver.history`."""
         with self._lock:
             thread = self._threads.get(thread_id)
-            numbers = sorted(thread.checkpoints, reverse=True) if thread else []
+            numbers = sorted(thread.checkpoints, reverse=not oldest_first) if thread else []
         for seq in numbers:
             if before is None or seq < before:
                 found = self.load(thread_id, seq)

@@ -96,27 +96,35 @@ def timeline(history: Iterable[Saved]) -> list[Row]:
     Args:
         history: its checkpoints with their journals, oldest first.
     """
-    rows: list[Row] = []
-    run, before = 0, 0
+    return [row for rows in each_checkpoint(history) for row in rows]
+
+
+def each_checkpoint(history: Iterable[Saved]) -> Iterator[list[Row]]:
+    """Yield the rows of each checkpoint of a thread, read as they are asked for.
+
+    Args:
+        history: its checkpoints with their journals, oldest first.
+    """
+    run, before, count = 0, 0, 0
     origin: dict[str, Any] | None = None
+    asked: dict[str, Row] = {}
     for saved in history:
         point = saved.checkpoint
         origin = point.origin or origin
         if point.kind == "input":
             run, before = run + 1, point.step
-        rows += _checkpoint_rows(saved, run, before, origin)
-        asked: dict[str, Row] = {row.id: row for row in rows if row.kind == "ask" and row.id}
+        rows = list(_checkpoint_rows(saved, run, before, origin))
         started: dict[Any, Row] = {}
         for write in saved.writes:
             for row in _write_rows(write, started, asked):
                 row.run, row.checkpoint = run, point.seq
-                if row.kind == "answer" and rows[-1].kind == "continue":
+                if row.kind == "answer" and rows and rows[-1].kind == "continue":
                     # The answer says that the run went on, and by whom.
                     rows.pop()
                 rows.append(row)
-    for n, row in enumerate(rows, 1):
-        row.n = n
-    return rows
+        for row in rows:
+            row.n = count = count + 1
+        yield rows
 
 
 _POINT_KINDS = {"input": "input", "end": "result", "update": "update", "fork": "fork"}

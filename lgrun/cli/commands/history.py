@@ -1,5 +1,6 @@
 """`lgrun history`: what happened on a thread."""
 
+from collections import deque
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated
 
@@ -25,25 +26,29 @@ def history(
     lgrun history rome -L 5 --json
     """
     from lgrun.cli.session import open_saver, resolve
-    from lgrun.cli.timeline import timeline
-    from lgrun.cli.views import print_rows, wants_document
+    from lgrun.cli.timeline import each_checkpoint
 
     saver = open_saver(env)
     name = env.thread = resolve(thread, saver, acting=False)
-    rows = timeline(reversed(list(saver.history(name))))
-    shown = rows[-limit:] if limit else rows
-    if wants_document(env):
-        print_rows(env, [row.document() for row in shown])
-    else:
-        _print_rows(env, shown)
+    found = each_checkpoint(saver.history(name, oldest_first=True))
+    if limit:
+        # Whole pieces, so that no more is held than is shown.
+        found = iter([list(deque((row for rows in found for row in rows), limit))])
+    if env.flags.json or env.flags.get is not None or (env.stdout_is_tty() and not env.flags.ndjson):
+        found = iter([[row for rows in found for row in rows]])
+    for rows in found:
+        _print(env, rows)
     return ExitStatus.DONE
 
 
-def _print_rows(env: Environment, rows: "Sequence[Row]") -> None:
+def _print(env: Environment, rows: "Sequence[Row]") -> None:
     from lgrun.cli.render.history import cells, clock
     from lgrun.cli.render.table import table, tsv
+    from lgrun.cli.views import print_rows, wants_document
 
-    if env.stdout_is_tty():
+    if wants_document(env):
+        print_rows(env, [row.document() for row in rows])
+    elif env.stdout_is_tty():
         lines = [(str(row.n), clock(row.at), *cells(row, cut=60)) for row in rows]
         env.put(table(("#", "TIME", "WHAT", "", "TOOK"), lines, width=env.width(), cut=3))
     else:
