@@ -25,6 +25,9 @@ def coerce(question: Question, value: Any) -> Any:
     Raises:
         BadAnswer: it does not fit.
     """
+    review = question.review
+    if review is not None:
+        return review.answer(_json_or_word(value))
     if question.kind == "multi":
         answer: Any = _several(question.options, value)
     elif question.options:
@@ -127,6 +130,10 @@ def _read_number(text: str) -> Any:
     return None
 
 
+def _json_or_word(value: Any) -> Any:
+    return parse_text(value) if isinstance(value, Typed) else value
+
+
 def _json(text: str) -> Any:
     try:
         return strict_json(text)
@@ -173,6 +180,27 @@ def read_answers(env: Environment, questions: Sequence[Question], given: Given) 
             raise Problem("bad-answer", f"q{question.q} is answered twice")
         answers[question.interrupt] = _fit(env, question, value)
     return answers
+
+
+def edit_one(env: Environment, questions: Sequence[Question]) -> dict[str, Any]:
+    """Have the answer to the one open question written in an editor; empty if nothing is to be sent.
+
+    Raises:
+        Problem: several are open, or what was written does not fit and nobody can be asked again.
+    """
+    from lgrun.cli.editor import NothingSent, edit_answer
+    from lgrun.cli.prompt import Left
+
+    question = _the_one(questions)
+    try:
+        return {question.interrupt: edit_answer(env, question)}
+    except Left:
+        return {}
+    except NothingSent as error:
+        env.say(f"! {error}")
+        return {}
+    except BadAnswer as error:
+        raise Problem("bad-answer", f"q{question.q}: {error}", context=[question.line()]) from None
 
 
 def _typed(env: Environment, questions: Sequence[Question], given: Given) -> Iterator[tuple[Question, Any]]:
@@ -243,8 +271,8 @@ def _fit(env: Environment, question: Question, value: Any) -> Any:
         return coerce(question, value)
     except BadAnswer as error:
         hint = None
-        if question.options:
-            word = nearest(word_of(value), map(word_of, question.options)) or word_of(question.options[0])
+        if question.words:
+            word = nearest(word_of(value), map(word_of, question.words)) or word_of(question.words[0])
             hint = f"like:  {_answer_command(env, [f'q{question.q}={word}'])}"
         raise Problem("bad-answer", f"q{question.q}: {error}", context=[question.line()], hint=hint) from None
 

@@ -47,6 +47,7 @@ OPTIONS: dict[str, list[tuple[str, str, bool, str]]] = {'invoke': [('--input', '
             ('--text', '', True, 'The same, exactly this text.'),
             ('--all', '', False, 'Give --value or --text to every open question.'),
             ('--answers', '', True, 'Answers as one object: {"q1": ..., "q2": ...}, @file or -.'),
+            ('--edit', '', False, 'Write the answer in $VISUAL or $EDITOR, which begins with what is proposed.'),
             ('--workflow', '-w', True, 'Continue with this one, not the recorded one.'),
             ('--config', '', True, 'A `configurable` value. Its name is recorded, its value is not.'),
             ('--context', '', True, "A value of the run's context, recorded no more than --config."),

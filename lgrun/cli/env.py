@@ -133,7 +133,7 @@ class Environment:
 
     def _is_too_long(self, text: str) -> bool:
         """Tell whether a person has to be able to scroll: a run is watched, and --no-input waits for no key."""
-        if not self.dies_of_pipe or self.flags.no_pager or self._asks_nothing() or self._dumb():
+        if not self.dies_of_pipe or self.flags.no_pager or self.no_input() or self._dumb():
             return False
         columns, lines = self.screen(self.stdout)
         # The shell's next prompt needs a line, too.
@@ -204,9 +204,10 @@ class Environment:
 
     def interactive(self) -> bool:
         """Tell whether questions may be asked: a person is there and did not forbid it."""
-        return not self._asks_nothing() and os.isatty(self.stdin) and os.isatty(self.stderr)
+        return not self.no_input() and os.isatty(self.stdin) and os.isatty(self.stderr)
 
-    def _asks_nothing(self) -> bool:
+    def no_input(self) -> bool:
+        """Tell whether asking was forbidden."""
         return self.flags.no_input or truthy(self.environ.get("LGRUN_NO_INPUT"))
 
     def ask(self, prompt: str) -> str | None:

@@ -60,15 +60,25 @@ def _ask_each(env: Environment, questions: Sequence[Question]) -> Answers:
 
 
 def _ask(env: Environment, question: Question) -> Any:
-    shown = list(drawn(env, question))
-    for line in shown:
-        env.say(*line)
-    hidden = question if any(line.text.endswith(_MORE) for line in shown) else None
+    review = question.review
+    if review is not None:
+        from lgrun.cli.deciding import decide
+
+        return decide(env, question, review)
+    hidden = draw(env, question)
     if is_form(question):
         from lgrun.cli.form import fill
 
         return fill(env, question, hidden)
     return ask_until_it_fits(env, question, f"q{question.q}> ", hidden)
+
+
+def draw(env: Environment, question: Question) -> Question | None:
+    """Draw a question; return it if it did not fit on the screen, so that `?` shows it whole."""
+    shown = list(drawn(env, question))
+    for line in shown:
+        env.say(*line)
+    return question if any(line.text.endswith(_MORE) for line in shown) else None
 
 
 _MORE = "? shows all"

@@ -6,6 +6,7 @@ from typing import Any
 from lgrun.checkpoint.base import PendingWrite
 from lgrun.cli.render.text import brief, dump, one_line, shorten
 from lgrun.cli.render.values import readable
+from lgrun.cli.review import Review, review_of
 
 _HEADLINES = ("question", "message", "prompt", "title", "description", "text")
 _MENUS = ("options", "choices", "enum")
@@ -46,8 +47,15 @@ class Question:
     declared: dict[str, Any] | None
 
     @property
+    def review(self) -> Review | None:
+        """Return the request to review an agent's actions, if it is one."""
+        return review_of(self.value)
+
+    @property
     def headline(self) -> str | None:
         """Return the text that asks; None if there is only data."""
+        if self.review is not None:
+            return self.review.text
         if isinstance(self.value, str):
             return self.value
         key = self._headline_key()
@@ -78,6 +86,11 @@ class Question:
         return next((found for found in lists if isinstance(found, list) and found), None)
 
     @property
+    def words(self) -> list[Any] | None:
+        """Return what can be answered with one word."""
+        return self.options if self.review is None else self.review.words or None
+
+    @property
     def kind(self) -> str | None:
         """Return the declared type of the answer: bool, int, number, text, json, multi, editor; or None."""
         inside = self.value.get("type") if isinstance(self.value, dict) else None
@@ -97,6 +110,8 @@ class Question:
     @property
     def context(self) -> dict[str, Any]:
         """Return what else came with the question."""
+        if self.review is not None:
+            return self.review.context
         if not isinstance(self.value, dict):
             long = self.headline is None and len(dump(self.value)) > 200
             return {"value": self.value} if long else {}
@@ -116,13 +131,13 @@ class Question:
             "task": self.task,
             "text": self.text,
             "value": self.value,
-            "options": self.options,
+            "options": self.words,
             "schema": self.schema,
         }
 
     def line(self, width: int = 200) -> str:
         """Draw it on one line, its text cut to `width`."""
-        options = self.options
+        options = self.words
         menu = f"  [{'/'.join(one_line(word_of(option)) for option in options)}]" if options else ""
         return f"q{self.q}  {shorten(one_line(self.text), width)}{menu}"
 

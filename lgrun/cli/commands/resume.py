@@ -9,6 +9,8 @@ from lgrun.cli.options import Config, Context, EnvFile, Events, OnChange, Timeou
 from lgrun.cli.status import ExitStatus
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from lgrun.cli.loading import Loaded
     from lgrun.cli.question import Question
     from lgrun.cli.session import Guarded, Standing
@@ -17,8 +19,11 @@ if TYPE_CHECKING:
 def resume(
     env: Environment,
     thread: Annotated[
-        str, typer.Argument(metavar="THREAD", show_default=False, help="A thread's id, @last or @waiting.")
-    ],
+        str | None,
+        typer.Argument(
+            metavar="[THREAD]", show_default=False, help="A thread's id, @last or @waiting; none: all that wait."
+        ),
+    ] = None,
     items: Annotated[
         list[str] | None,
         typer.Argument(metavar="[Q=ITEM]...", show_default=False, help="Answers: q1=text, q2:=JSON, q1=@file."),
@@ -35,6 +40,10 @@ def resume(
         str | None,
         typer.Option("--answers", metavar="VALUE", help='Answers as one object: {"q1": ..., "q2": ...}, @file or -.'),
     ] = None,
+    edit: Annotated[
+        bool,
+        typer.Option("--edit", help="Write the answer in $VISUAL or $EDITOR, which begins with what is proposed."),
+    ] = False,
     workflow: Annotated[
         str | None,
         typer.Option("--workflow", "-w", metavar="WORKFLOW", help="Continue with this one, not the recorded one."),
@@ -62,11 +71,14 @@ def resume(
     lgrun resume rome --value yes
     lgrun resume rome q1=yes
     lgrun resume rome
+    lgrun resume
     lgrun list --status waiting -w trip -q | xargs -r -n1 lgrun resume --all --value yes
 
-    With several questions open, some may be answered: the run goes on as far as it can and waits for the others (3).
+    Without a THREAD, at a terminal, it is the inbox: all threads that wait are shown; pick one, answer it, and the
+    next comes. With several questions open, some may be answered: the run goes on as far as it can and waits for the
+    others (3).
     """
-    from lgrun.cli.answers import Given, read_answers
+    from lgrun.cli.answers import Given, edit_one, read_answers
     from lgrun.cli.env_file import add_variables
     from lgrun.cli.event_log import carry
     from lgrun.cli.going_on import (
@@ -84,11 +96,22 @@ def resume(
     from lgrun.cli.settings import check_recorded, read_settings
     from lgrun.cli.views import print_done
 
-    env.keep_streams_from_workflow()
-    carry(env, events)
+    if thread is not None:
+        env.keep_streams_from_workflow()
+        carry(env, events)
     if value is not None and text is not None:
         _usage("--value and --text exclude each other")
     given = Given(items or (), value, text, every, answer_map)
+    if edit and (given or env.no_input()):
+        _usage(f"--edit and {'another answer' if given else '--no-input'} exclude each other")
+    if thread is None:
+        if given or workflow is not None:
+            _usage("say which THREAD")
+        switches = {"--edit": edit, "--strict": strict, "--break-lock": break_lock, "--trust-state": trust_state}
+        file = None if env_file is None else str(env_file)
+        once = {"--on-change": on_change, "--wait": wait, "--timeout": timeout, "--env-file": file}
+        options = [*once.items(), *(("--config", item) for item in config or ())]
+        return _inbox(env, switches, [*options, *(("--context", item) for item in context or ())])
     patience, limit = parse_duration(wait) or 0.0, parse_duration(timeout)
     settings = read_settings(env, config or (), context or ())
     wanted = on_change_of(env, on_change)
@@ -99,9 +122,13 @@ def resume(
     standing = standing_when_free(saver, name, patience)
     note_settings(env, standing, settings)
     questions = [question_of(write) for write in standing.questions]
-    if given:
+    if given or edit:
         _refuse_answers(env, name, standing, questions)
     answers = read_answers(env, questions, given)
+    if edit:
+        answers = edit_one(env, questions)
+        if not answers:
+            return still_waiting(env, saver, standing, questions)
     if standing.status == "done":
         return print_done(env, saver, name)
     if standing.status == "waiting" and not answers and not env.interactive():
@@ -113,6 +140,20 @@ def resume(
     loaded, agreed = _load(env, saver, standing, workflow, wanted)
     saver.origin = {**(saver.origin or {}), **settings.names()}
     return go_on(env, loaded, standing, questions, answers, Manner("resume", agreed, patience, limit, settings))
+
+
+def _inbox(env: Environment, switches: "Mapping[str, bool]", options: "Sequence[tuple[str, str | None]]") -> ExitStatus:
+    from lgrun.cli.inbox import open_inbox
+    from lgrun.cli.session import open_saver
+
+    words = [name for name, given in switches.items() if given]
+    words += [f"{name}={value}" for name, value in options if value is not None]
+    if env.flags.state_dir is not None:
+        words.append(f"--state-dir={env.flags.state_dir}")
+    if env.flags.color is not None:
+        words.append(f"--color={env.flags.color}")
+    words += [*["-v"] * env.flags.verbose, *["-q"] * env.flags.quiet]
+    return open_inbox(env, open_saver(env, trust=switches["--trust-state"]), words)
 
 
 def _usage(message: str) -> None:
