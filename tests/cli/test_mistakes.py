@@ -118,7 +118,7 @@ def test_mistakes_as_documents(lgrun: World, args: list[str]) -> None:
         (["resume", "waiting", "--value", "1", "q1=2"], 2, ["q1 is answered twice"]),
         (["resume", "waiting", "--value", "1", "-w", "nope.py"], 4, ["no such file: nope.py"]),
         (["resume", "failed", "--value", "1"], 2, ["failed is not waiting", "lgrun resume failed"]),
-        (["resume"], 2, ["THREAD"]),
+        (["resume"], 2, ["say which thread", "lgrun resume waiting"]),
         (["list", "--status", "wating"], 2, ["did you mean waiting?"]),
         (["list", "-L", "-1"], 2, ["-1"]),
         (["bogus"], 2, ["bogus"]),
