@@ -281,6 +281,8 @@ class RunEnded:
         error: what it raised (`failed`).
         surfaced: the questions that `invoke` reports: the one that stopped the body.
         questions: all open ones, in order, with their numbers.
+        checkpoint: id of the checkpoint that holds the value (`done`), None without a saver. Once the thread is free,
+            its latest one may be another run's.
     """
 
     type: ClassVar[str] = "run.end"
@@ -289,6 +291,7 @@ class RunEnded:
     error: BaseException | None = None
     surfaced: tuple[Interrupt, ...] = ()
     questions: tuple[QuestionAsked, ...] = ()
+    checkpoint: str | None = None
     ns: Namespace = ()
 
 

@@ -56,7 +56,9 @@ def run_flow(run: Run, input: Any) -> Life[RunEnded]:
         if isinstance(outcome, Raised):
             return (yield from _stopped(course, outcome.error))
         output: Output = outcome.value
-        ended = RunEnded(status="done", value=output.value)
+        ended = RunEnded(
+            status="done", value=output.value, checkpoint=None if course.point is None else course.point.id
+        )
         run.emit(ended)
         return ended
     finally:
@@ -83,7 +85,7 @@ class _Own(Course):
         pauses = Pauses(settings.pause_before or own.before, settings.pause_after or own.after)
         super().__init__(run, run.program, pauses, tried=not opened.fresh)
         self.state = opened.state
-        self._point = opened.checkpoint
+        self.point = opened.checkpoint
 
     def before(self, state: Any, calls: Sequence[NodeCall], live: bool) -> BaseException | None:
         """Return why a step must not be made, if that is so."""
@@ -99,8 +101,8 @@ class _Own(Course):
         run, program = self.run, self.program
         point: Checkpoint | None = None
         try:
-            if self._point is not None:
-                point = self._next(self._point, program.kept(state))
+            if self.point is not None:
+                point = self._next(self.point, program.kept(state))
         except NotSerializableError as error:
             if not calls[0].recorded:
                 run.emit(NodeFailed(id=task_id(run.seed, ()), name=program.name, error=error))
@@ -160,7 +162,7 @@ class _Own(Course):
     def _save(self, point: Checkpoint) -> Life[None]:
         run = self.run
         assert run.claim is not None
-        self._point = point
+        self.point = point
         if point.next and run.settings.durability == "exit":
             go_on(run, point, first=point)
             return

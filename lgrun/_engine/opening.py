@@ -106,7 +106,8 @@ def _finished(run: Run, saved: Saved, memory: Memory) -> RunEnded:
     run.emit(ValuesChanged(channels=memory.channels, outputs=outputs))
     if run.settings.checkpoints:
         run.emit(reached(run, saved.checkpoint, memory.state))
-    ended = RunEnded(status="done", value=shown(memory.channels, run.program.outputs))
+    value = shown(memory.channels, run.program.outputs)
+    ended = RunEnded(status="done", value=value, checkpoint=saved.checkpoint.id)
     run.emit(ended)
     return ended
 

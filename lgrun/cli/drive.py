@@ -68,6 +68,7 @@ class Outcome:
         signal: the signal that stopped it.
         paused: it stopped at a breakpoint.
         timed_out: it was stopped because its time was over.
+        checkpoint: id of the one that holds what it returned.
     """
 
     status: str = "stopped"
@@ -78,6 +79,7 @@ class Outcome:
     signal: int | None = None
     paused: bool = False
     timed_out: bool = False
+    checkpoint: str | None = None
 
 
 def converse(env: Environment, job: Job, payload: Any, *, asking: bool = True) -> Outcome:
@@ -175,7 +177,8 @@ def _outcome(event: Any, name: str, failures: list[Any]) -> Outcome:
     questions = [question_asked(question) for question in event.questions]
     # A graph that waits for nobody has come to a breakpoint.
     stopped = event.status == "waiting" and not questions
-    return Outcome("stopped" if stopped else event.status, name, event.error, failed, questions, paused=stopped)
+    status = "stopped" if stopped else event.status
+    return Outcome(status, name, event.error, failed, questions, paused=stopped, checkpoint=event.checkpoint)
 
 
 # --- signals

@@ -29,7 +29,7 @@ def conclude(
     if wants_document(env):
         status = _print_run(env, saver, thread, outcome, problem, status)
     elif outcome.status == "done":
-        print_value(env, saver, thread)
+        print_value(env, saver, thread, outcome.checkpoint)
     if outcome.signal is not None:
         die_of(outcome.signal)
     return status
@@ -53,7 +53,7 @@ def _print_run(
     problem: Problem | None,
     status: ExitStatus,
 ) -> ExitStatus:
-    view = view_of(env, saver, thread)
+    view = view_of(env, saver, thread, outcome.checkpoint)
     view.exit = int(status)
     if problem is not None:
         view.error = problem.document()

@@ -188,10 +188,10 @@ class Standing(NamedTuple):
         return open_questions(self.saved.writes) if self.saved and self.status != "done" else []
 
 
-def standing_of(saver: BaseCheckpointSaver, thread: str) -> Standing:
-    """Load a thread and say how it stands."""
-    saved = saver.load(thread)
-    held = holder_of(saver, thread) is not None
+def standing_of(saver: BaseCheckpointSaver, thread: str, at: str | None = None) -> Standing:
+    """Load a thread and say how it stands, or how it stood when checkpoint `at` was its last."""
+    saved = saver.load(thread, at)
+    held = at is None and holder_of(saver, thread) is not None
     if saved is None:
         return Standing(None, "running" if held else None)
     return Standing(saved, thread_status(saved, held=held))

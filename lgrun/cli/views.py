@@ -18,12 +18,19 @@ from lgrun.cli.timeline import returned, timeline
 LINES_ON_A_TERMINAL = 200
 
 
-def view_of(env: Environment, saver: BaseCheckpointSaver, thread: str) -> ThreadView:
-    """Return all that is known of a thread; `status` is None if it does not exist."""
-    saved, status = standing = standing_of(saver, thread)
+def view_of(env: Environment, saver: BaseCheckpointSaver, thread: str, at: str | None = None) -> ThreadView:
+    """Return all that is known of a thread; `status` is None if it does not exist.
+
+    Args:
+        env: the world.
+        saver: where threads are.
+        thread: its id.
+        at: id of the checkpoint with which it was done; others may have gone on with it since. By default as it stands.
+    """
+    saved, status = standing = standing_of(saver, thread, at)
     if saved is None:
         return ThreadView(thread=thread, status=status)
-    history = list(saver.history(thread))[::-1]
+    history = list(saver.history(thread, before=saved.checkpoint.seq + 1, oldest_first=True))
     rows = timeline(history)
     questions = [question_of(write) for write in standing.questions]
     env.needs = env.needs or needed_text(recorded(saved))
@@ -99,9 +106,9 @@ def print_problem(env: Environment, problem: Problem) -> None:
         env.put(document_text(document, pretty=env.stdout_is_tty() and not env.flags.ndjson))
 
 
-def print_value(env: Environment, saver: BaseCheckpointSaver, thread: str) -> None:
-    """Print what the thread's last run returned."""
-    saved = saver.load(thread)
+def print_value(env: Environment, saver: BaseCheckpointSaver, thread: str, at: str | None = None) -> None:
+    """Print what the thread's last run returned, or the one that ended with checkpoint `at`."""
+    saved = saver.load(thread, at)
     value = readable(returned(saved.checkpoint, origin_of(saver, saved))) if saved is not None else None
     pretty = env.stdout_is_tty()
     if pretty and value is None:

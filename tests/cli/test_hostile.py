@@ -138,7 +138,7 @@ def test_looking(lgrun: World, mode: str) -> None:
     lgrun("invoke", "wf.py", mode, "-t", "t")
 
     for args in LOOKS:
-        with screen(lgrun, *args) as shown:
+        with screen(lgrun, *args, env={"LGRUN_PAGER": "cat"}) as shown:
             shown.end()
         assert shown.raw, args
         assert not shown.strange(), args
@@ -157,7 +157,7 @@ def test_thread_ids(lgrun: World, args: list[str]) -> None:
         if "\ud800" not in text:
             hostile.invoke(text, {"configurable": {"thread_id": text}})
 
-    with screen(lgrun, *args, columns=40) as shown:
+    with screen(lgrun, *args, columns=40, env={"LGRUN_PAGER": "cat"}) as shown:
         shown.end()
 
     assert shown.raw

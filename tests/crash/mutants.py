@@ -39,9 +39,15 @@ MUTANTS = [
         "a failed write is not cut off", _thread_files.JournalFile, "_undo", "self._fs.truncate(", "print if 1 else ("
     ),
     Mutant("a failed sync is tried again", _thread_files.JournalFile, "_sync", "self.is_broken = True"),
-    Mutant("checkpoints are not synced", _state_root, "write_new", "fs.sync(fd)"),
+    Mutant("checkpoints are not synced", _state_root, "_put_in_place", "fs.sync(fd)"),
     Mutant("names of checkpoints are not synced", _state_root, "write_new", "fs.sync_dir(directory)"),
-    Mutant("checkpoints are written in place", _state_root, "write_new", 'f"{TEMPORARY}{os.urandom(6).hex()}"', "name"),
+    Mutant(
+        "checkpoints are written in place",
+        _state_root,
+        "_put_in_place",
+        'f"{TEMPORARY}{os.urandom(6).hex()}"',
+        "name",
+    ),
     Mutant(
         "the state directory's name is not synced",
         _state_root.StateRoot,

@@ -90,7 +90,7 @@ def _places(payload: Any) -> Iterator[RealFs]:
     text = json.dumps(payload).encode()
     for wrapped in (text, b"[[%b]]" % text, b'{"a":{"b":%b}}' % text):
         disk = SimulatedFs({"home": {}})
-        claim = FileSaver(STATE, fs=disk).claim("t")
+        claim = FileSaver(STATE, fs=disk, store_input=True).claim("t")
         fields = {name: Encoded(json=wrapped) for name in ("input", "value", "save", "metadata")}
         claim.put(checkpoint(1, **fields))
         claim.append(1, [PendingWrite(kind, value=Encoded(json=wrapped)) for kind in ("result", "interrupt", "answer")])
@@ -107,7 +107,7 @@ def _places(payload: Any) -> Iterator[RealFs]:
 
 def read(disk: RealFs) -> None:
     """Read everything that is in thread t, and decode it."""
-    saver = FileSaver(STATE, fs=disk)
+    saver = FileSaver(STATE, fs=disk, store_input=True)
     try:
         history = list(saver.history("t"))
     except StateError:
