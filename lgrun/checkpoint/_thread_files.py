@@ -136,6 +136,10 @@ class ThreadFiles:
         """Return checkpoint `seq` with its journal; None if the thread vanished."""
         return self.again(lambda: self.saved(seq))
 
+    def checkpoint_again(self, seq: int) -> Checkpoint | None:
+        """Return checkpoint `seq`; None if the thread vanished."""
+        return self.again(lambda: self.checkpoint(seq))
+
     def saved(self, seq: int) -> Saved:
         """Return checkpoint `seq` with its journal, as far as that verifies."""
         checkpoint, journal = self.checkpoint(seq), self.journal(seq)

@@ -277,6 +277,11 @@ class BaseCheckpointSaver(ABC):
             oldest_first: in the order in which they were made; otherwise newest first.
         """
 
+    def checkpoints(self, thread_id: str, *, before: int | None = None) -> Iterator[Checkpoint]:
+        """Read the checkpoints of a thread without their journals, newest first, those below number `before` only."""
+        for saved in self.history(thread_id, before=before):
+            yield saved.checkpoint
+
     @abstractmethod
     def threads(self) -> Iterator[str]:
         """Yield the ids of all threads, in no particular order."""

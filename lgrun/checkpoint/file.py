@@ -25,7 +25,7 @@ from lgrun.checkpoint._lock import (
 )
 from lgrun.checkpoint._state_root import StateRoot, state_directory
 from lgrun.checkpoint._thread_files import ThreadFiles, directory_name, source_name, thread_in
-from lgrun.checkpoint.base import BaseCheckpointSaver, Saved
+from lgrun.checkpoint.base import BaseCheckpointSaver, Checkpoint, Saved
 from lgrun.errors import DamagedStateError, ThreadBusyError
 
 __all__ = ["FileClaim", "FileSaver", "state_directory"]
@@ -111,6 +111,16 @@ class FileSaver(BaseCheckpointSaver):
             numbers = files.again(files.numbers) or []
             for seq in numbers if oldest_first else reversed(numbers):
                 found = files.saved_again(seq) if before is None or seq < before else None
+                if found is not None:
+                    yield found
+
+    def checkpoints(self, thread_id: str, *, before: int | None = None) -> Iterator[Checkpoint]:
+        """Read the checkpoints of a thread without their journals; see `BaseCheckpointSaver.checkpoints`."""
+        with self._reading(thread_id) as files:
+            if files is None:
+                return
+            for seq in reversed(files.again(files.numbers) or []):
+                found = files.checkpoint_again(seq) if before is None or seq < before else None
                 if found is not None:
                     yield found
 

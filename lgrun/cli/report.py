@@ -127,9 +127,9 @@ def _who_failed(outcome: Outcome) -> str:
 
 def _steps_made(saver: BaseCheckpointSaver, saved: Saved) -> int:
     """Return how many steps of a graph were finished in this run."""
-    began = next((each for each in saver.history(saved.checkpoint.thread) if each.checkpoint.kind == "input"), None)
+    began = next((each for each in saver.checkpoints(saved.checkpoint.thread) if each.kind == "input"), None)
     # The first checkpoint after the input is that of the state to begin with.
-    return saved.checkpoint.step - began.checkpoint.step - 1 if began is not None else 0
+    return saved.checkpoint.step - began.step - 1 if began is not None else 0
 
 
 def _kept(env: Environment, saver: BaseCheckpointSaver, thread: str, *, failed: bool = False) -> Iterator[str]:

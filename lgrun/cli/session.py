@@ -133,7 +133,7 @@ def resolve(typed: str, saver: BaseCheckpointSaver, *, acting: bool) -> str:
     if typed == "@waiting":
         return _waiting(saver)
     check_thread_id(typed)
-    if saver.load(typed) is not None:
+    if next(saver.checkpoints(typed), None) is not None:
         return typed
     known = sorted(saver.threads())
     matches = [thread for thread in known if thread.startswith(typed)]
@@ -182,6 +182,10 @@ class Standing(NamedTuple):
     saved: Saved | None
     status: ThreadStatus | None
 
+    def brief(self) -> "Standing":
+        """Return the same without the journal, which may be large: the run reads it for itself."""
+        return self if self.saved is None else self._replace(saved=Saved(self.saved.checkpoint, ()))
+
     @property
     def questions(self) -> list[PendingWrite]:
         """Return the questions that wait for an answer."""
@@ -211,8 +215,8 @@ def origin_of(saver: BaseCheckpointSaver, saved: Saved) -> dict[str, Any]:
     point = saved.checkpoint
     if point.origin:
         return point.origin
-    earlier = (each.checkpoint.origin for each in saver.history(point.thread, before=point.seq))
-    return next((origin for origin in earlier if origin), {})
+    earlier = saver.checkpoints(point.thread, before=point.seq)
+    return next((each.origin for each in earlier if each.origin), {})
 
 
 def workflow_of(env: Environment, thread: str, origin: dict[str, Any], *, given: str | None) -> Reference:

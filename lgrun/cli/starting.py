@@ -173,8 +173,7 @@ def check_same(saver: "BaseCheckpointSaver", saved: "Saved", start: Start) -> No
     hint = "give it another name with -t, or leave --once out to run it with this input"
     if theirs and ours and theirs != ours:
         raise Problem("different-input", f"{thread} is a thread of {theirs}, not of {ours}", hint=hint)
-    points = (each.checkpoint for each in saver.history(thread))
-    given = next((point.input for point in points if point.kind == "input"), None)
+    given = next((point.input for point in saver.checkpoints(thread) if point.kind == "input"), None)
     if given is not None and _words(given.tree()) != _words(encode(start.payload).tree()):
         raise Problem(
             "different-input",

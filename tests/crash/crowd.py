@@ -114,10 +114,18 @@ def _many_threads(folder: Path, count: int) -> Crowd:
     return crowd
 
 
+def _apart(folder: Path, count: int) -> Crowd:
+    crowd = Crowd(folder, [["invoke", "flow.py:count", "1", "-t", "t", "-S", f"state{n}"] for n in range(count)])
+    crowd.start()
+    crowd.wait(count)
+    return crowd
+
+
 STORIES: dict[str, Callable[[Path, int], Crowd]] = {
     "one-thread": _one_thread,
     "counter": _counter,
     "many-threads": _many_threads,
+    "apart": _apart,
 }
 
 

@@ -2,7 +2,7 @@
 
 Prints one line per part as it ends, and exits with 1 if something promised is not true. Parts and what they count:
 states (power cuts, 200,000 of them second ones), errnos, files, bombs, payloads, kills, commands, crowds, ext4, ids,
-runs, readers.
+runs, readers, large.
 """
 
 import json
@@ -113,14 +113,19 @@ def commands() -> dict[str, Any]:
 
 def crowds() -> dict[str, Any]:
     result: dict[str, Any] = {"violations": []}
-    for story in ("one-thread", "counter", "many-threads"):
+    took = {}
+    for story in ("one-thread", "counter", "many-threads", "apart"):
         found = _module("tests.crash.crowd", story, "FOLDER", 50)
         codes = Counter(one["code"] for one in found["results"])
         wanted = {0: 1, 5: 49} if story == "one-thread" else {0: 50}
         if codes != wanted or len(found["payments"]) != (2 if story == "one-thread" else 50):
             result["violations"].append(f"{story}: {codes}, {len(found['payments'])} payments")
-        slowest = max(one["seconds"] for one in found["results"] if one["code"] == (5 if 5 in wanted else 0))
-        result[story] = f"slowest {slowest:.2f} s"
+        took[story] = max(one["seconds"] for one in found["results"] if one["code"] == (5 if 5 in wanted else 0))
+        result[story] = f"slowest {took[story]:.2f} s"
+    if took["one-thread"] > 1:
+        result["violations"].append("it takes over 1 s to be told that a thread is busy")
+    if took["many-threads"] > 1.5 * took["apart"]:
+        result["violations"].append("threads of one state directory wait for each other")
     return result
 
 
@@ -147,6 +152,7 @@ PARTS: dict[str, Callable[[], dict[str, Any]]] = {
     "ids": lambda: _tests("test_state_files.py::test_generated_thread_ids", LGRUN_EXAMPLES=10_000),
     "runs": lambda: _tests("test_state_files.py::test_many_runs_in_one_process", LGRUN_RUNS=5000),
     "readers": lambda: _tests("test_state_files.py::test_readers_during_appends", LGRUN_CHECKPOINTS=1000),
+    "large": lambda: dict(_module("tests.crash.large", "FOLDER")),
     "machine": lambda: _tests("test_machine.py", LGRUN_MACHINE=2000),
     "ext4": ext4,
     "kills": kills,

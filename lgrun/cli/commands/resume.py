@@ -139,6 +139,7 @@ def resume(
     check_recorded(standing.saved, settings)
     loaded, agreed = _load(env, saver, standing, workflow, wanted)
     saver.origin = {**(saver.origin or {}), **settings.names()}
+    standing = standing.brief()
     return go_on(env, loaded, standing, questions, answers, Manner("resume", agreed, patience, limit, settings))
 
 
