@@ -27,6 +27,7 @@ _WANTED = {
     "watch": frozenset({"running", "waiting"}),
     "rm": _ALL - {"running"},
     "show": _ALL,
+    "diff": _ALL,
     "history": _ALL,
 }
 """Of which threads a command can do something, by how they stand."""
@@ -70,7 +71,7 @@ def _candidates(before: list[str], current: str) -> Iterator[Candidate]:
         yield from ((shell, "") for shell in ("bash", "zsh", "fish") if not arguments)
     elif command == "resume" and arguments:
         yield from _answers(arguments[0], state, current)
-    elif command in _WANTED and (not arguments or command == "rm"):
+    elif command in _WANTED and (not arguments or command in ("rm", "diff")):
         yield from _threads(command, state, current, arguments)
 
 
@@ -153,7 +154,7 @@ def _threads(command: str, state: str | None, current: str, arguments: list[str]
     found = [one for one in _seen(state) if one.status in _WANTED[command] and one.thread not in arguments]
     if not slash:
         yield from ((one.thread, _about(one)) for one in found)
-    elif command == "show":
+    elif command in ("show", "diff"):
         for one in found:
             if one.thread == thread:
                 yield from ((f"{thread}/{name}", "task") for name in dict.fromkeys(one.tasks))

@@ -10,7 +10,7 @@ import select
 import signal
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -114,6 +114,14 @@ class Environment:
         data = _encode(printable(text))
         if not (self._is_too_long(text) and self._paged(data)):
             self.put_bytes(data)
+
+    def put_lines(self, lines: Iterable[tuple[str, str | None]]) -> None:
+        """Write lines of the answer, each with its style (of those that `painted` knows) where there may be colours."""
+        colored, safe = self.colored(self.stdout), self.stdout_is_tty()
+        plain = [(printable(text) if safe or colored else text, style) for text, style in lines]
+        shown = "".join((painted(text, style) if colored else text) + "\n" for text, style in plain)
+        if not (safe and self._is_too_long("\n".join(text for text, _ in plain)) and self._paged(_encode(shown))):
+            self.put_bytes(_encode(shown))
 
     def put_bytes(self, data: bytes) -> bool:
         """Write raw bytes to stdout; False if they did not all get there."""

@@ -102,6 +102,7 @@ _SETTING: dict[str, Schema] = {
     "origin": {"enum": ["flag", "variable", "project", "user", "default"]},
     "where": {**_or_null(_TEXT), "description": "the option, the variable or the file that says so"},
 }
+_CODE = _object({"name": _TEXT, "path": _or_null(_TEXT), "sha256": _TEXT})
 
 _RUN: dict[str, Schema] = {
     "thread": _or_null(_TEXT),
@@ -202,6 +203,33 @@ SCHEMAS: dict[str, Schema] = {
         "an element of what history prints; show THREAD/STEP, where a question has its answer beside it",
         _ROW,
         optional={**_ROW_OPTIONAL, "answer": _ANSWER},
+    ),
+    "diff": _document(
+        "diff",
+        "diff A [B]",
+        {
+            "a": _TEXT,
+            "b": _TEXT,
+            "same": _BOOL,
+            "changes": _list(
+                _object(
+                    {"path": _TEXT, "kind": {"enum": ["changed", "removed", "added"]}},
+                    optional={"a": _ANY, "b": _ANY},
+                )
+            ),
+        },
+    ),
+    "code": _document(
+        "code",
+        "diff THREAD --code",
+        {
+            "a": _CODE,
+            "b": _CODE,
+            "same": _BOOL,
+            "added": _COUNT,
+            "removed": _COUNT,
+            "diff": {"type": "string", "description": "a unified diff; empty if they are the same"},
+        },
     ),
     "checkpoint": _document(
         "checkpoint",

@@ -78,7 +78,7 @@ def step_document(row: Row, rows: Sequence[Row]) -> dict[str, Any]:
     """Return a row for machine output; a question has its answer beside it, None while it has none."""
     document = row.document()
     if row.kind == "ask":
-        answer = _answer(row, rows)
+        answer = answer_of(row, rows)
         document["answer"] = answer.document() if answer is not None else None
     return document
 
@@ -92,13 +92,14 @@ def step_page(row: Row, rows: Sequence[Row]) -> Iterator[str]:
         yield from (f"  {one_line(str(line))}" for line in reversed(row.trace or ()))
     if row.kind == "ask":
         yield f"  {detail}"
-        answer = _answer(row, rows)
+        answer = answer_of(row, rows)
         yield f"  answer  {brief(readable(answer.value), 1000)}" if answer is not None else "  no answer yet"
     if row.value is not None:
         yield from (f"  {line}" for line in dump(readable(row.value), ascii_only=False, indent=2).split("\n"))
 
 
-def _answer(question: Row, rows: Sequence[Row]) -> Row | None:
+def answer_of(question: Row, rows: Sequence[Row]) -> Row | None:
+    """Return the last answer to a question."""
     return next((row for row in reversed(rows) if row.kind == "answer" and row.id == question.id), None)
 
 

@@ -171,6 +171,7 @@ COMMANDS = (
     "list",
     "show",
     "history",
+    "diff",
     "rm",
     "prune",
     "doctor",

@@ -38,7 +38,7 @@ def _item_lines(key: str, item: Any, indent: str) -> Iterator[Line]:
         return
     yield Line(f"{indent}{name}:", "bold")
     text = text if isinstance(item, str) else dump(item, ascii_only=False, indent=2)
-    styles = _diff_style if _is_diff(text) else _Markdown().style if isinstance(item, str) else _no_style
+    styles = diff_style if _is_diff(text) else _Markdown().style if isinstance(item, str) else _no_style
     for line in text.rstrip("\n").split("\n"):
         yield Line(f"{indent}  {line}", styles(line))
 
@@ -74,7 +74,8 @@ def _is_diff(text: str) -> bool:
     return bool(re.search(r"^@@ .*@@", text, re.MULTILINE) and re.search(r"^[-+]", text, re.MULTILINE))
 
 
-def _diff_style(line: str) -> str | None:
+def diff_style(line: str) -> str | None:
+    """Return the style of a line of a unified diff."""
     if line.startswith(("+++", "---", "diff ", "index ")):
         return "bold"
     return {"+": "green", "-": "red", "@": "cyan"}.get(line[:1])
@@ -132,10 +133,11 @@ def shortened(context: dict[str, Any], more: str) -> Iterator[str]:
 def rows_of(text: str, columns: int) -> int:
     """Return how many rows a text takes on the screen."""
     shown = printable(text).expandtabs()
-    return sum(max(-(-_cells(line) // max(columns, 1)), 1) for line in shown.split("\n"))
+    return sum(max(-(-columns_of(line) // max(columns, 1)), 1) for line in shown.split("\n"))
 
 
-def _cells(line: str) -> int:
+def columns_of(line: str) -> int:
+    """Return how many columns a line takes on the screen."""
     if line.isascii():
         return len(line)
     from unicodedata import east_asian_width

@@ -14,7 +14,7 @@ _WORDS = {"continue": "go on", "stop": "stopped"}
 def cells(row: Row, *, cut: int | None) -> tuple[str, str, str]:
     """Return what happened, its detail and how long it took; the detail cut to `cut` characters."""
     detail = _detail(row)
-    return _what(row), shorten(one_line(detail), cut) if cut else one_line(detail), _took(row)
+    return what_happened(row), shorten(one_line(detail), cut) if cut else one_line(detail), _took(row)
 
 
 def clock(at: str) -> str:
@@ -23,7 +23,8 @@ def clock(at: str) -> str:
     return at if moment is None else moment.astimezone().strftime("%H:%M:%S")
 
 
-def _what(row: Row) -> str:
+def what_happened(row: Row) -> str:
+    """Return the word for a row: the name of a task, else what kind it is."""
     if row.kind == "task":
         return one_line(row.name)
     if row.kind == "ask":
