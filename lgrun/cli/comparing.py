@@ -80,7 +80,7 @@ class _Found:
             view = view_of(self._env, self._saver, self.thread)
             if view.run < 2:
                 self._nothing_before(f"{self.thread} has run once", "diff", self.thread, "OTHER")
-            return _run_side(view, view.run - 1)
+            return run_side(view, view.run - 1)
         point = find_checkpoint(self._saver, self.thread, self.step)
         if point is not None:
             earlier = next(iter(self._saver.history(self.thread, before=point.seq)), None)
@@ -131,11 +131,11 @@ def _checkpoint_side(thread: str, point: "Checkpoint") -> Side:
 
 
 def _thread_side(view: ThreadView, name: str) -> Side:
-    side = _run_side(view, view.run)
+    side = run_side(view, view.run)
     return Side(name, side.about, side.value)
 
 
-def _run_side(view: ThreadView, run: int) -> Side:
+def run_side(view: ThreadView, run: int) -> Side:
     """Return what a person asks of a run: when and how long are no differences."""
     rows = [row for row in view.rows if row.run == run]
     last = run == view.run

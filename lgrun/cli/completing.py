@@ -117,7 +117,7 @@ def _values_of(option: str, state: str | None) -> Iterable[Candidate]:
         return _workflows()
     if option == "--thread":
         return [(glance.thread, _about(glance)) for glance in _seen(state)]
-    return [(":files", "")] if option in ("--state-dir", "--env-file") else []
+    return [(":files", "")] if option in ("--state-dir", "--env-file", "--html", "--svg") else []
 
 
 def _settings(arguments: list[str]) -> Iterator[Candidate]:

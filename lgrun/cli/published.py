@@ -102,6 +102,7 @@ _SETTING: dict[str, Schema] = {
     "origin": {"enum": ["flag", "variable", "project", "user", "default"]},
     "where": {**_or_null(_TEXT), "description": "the option, the variable or the file that says so"},
 }
+_PART_STATUS: Schema = {"enum": ["done", "failed", "running", "unfinished", "waited", "waiting"]}
 _CODE = _object({"name": _TEXT, "path": _or_null(_TEXT), "sha256": _TEXT})
 
 _RUN: dict[str, Schema] = {
@@ -229,6 +230,30 @@ SCHEMAS: dict[str, Schema] = {
             "added": _COUNT,
             "removed": _COUNT,
             "diff": {"type": "string", "description": "a unified diff; empty if they are the same"},
+        },
+    ),
+    "timeline": _document(
+        "timeline",
+        "show THREAD --timeline; times in milliseconds, `from` and `to` from the begin of the first bar",
+        {
+            "thread": _TEXT,
+            "run": _COUNT,
+            "status": _or_null(_STATUS),
+            "ms": _COUNT,
+            "bars": _list(
+                _object(
+                    {
+                        "name": _TEXT,
+                        "kind": {"enum": ["task", "question"]},
+                        "row": _COUNT,
+                        "status": _PART_STATUS,
+                        "ms": _COUNT,
+                        "attempt": _COUNT,
+                        "cached": _BOOL,
+                        "parts": _list(_object({"from": _COUNT, "to": _COUNT, "status": _PART_STATUS})),
+                    }
+                )
+            ),
         },
     ),
     "checkpoint": _document(

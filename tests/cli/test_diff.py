@@ -8,8 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lgrun.cli.comparing import run_side
 from lgrun.cli.differences import changes
 from lgrun.cli.published import SCHEMAS
+from lgrun.cli.render.thread import ThreadView
+from lgrun.cli.timeline import Row
 
 from .conftest import Result, World
 from .screen import screen
@@ -32,8 +35,8 @@ def send(title: str) -> str:
 
 @entrypoint()
 def letter(input: dict):
-    drafts = [draft(topic) for topic in input["topics"]]
-    title = [each.result()["title"] for each in drafts][-1]
+    drafts = [draft(topic).result() for topic in input["topics"]]
+    title = drafts[-1]["title"]
     answer = interrupt({"question": "ok?", "options": ["yes", "no"]})
     return {"sent": send(title).result(), "answer": answer}
 """
@@ -77,6 +80,29 @@ def test_two_threads(letters: World) -> None:
 
     assert (found.code, found.stdout, found.stderr) == (0, THREADS, "")
     assert letters("diff", "a", "b", "-e").code == 1
+
+
+def test_tasks_side_by_side_are_numbered_by_their_calls() -> None:
+    """Which of two calls began or ended first is no difference."""
+    from lgrun.checkpoint.base import Encoded
+
+    def sides(*order: int) -> Any:
+        rows = [
+            Row(
+                run=1,
+                at="2026-01-01T00:00:00+00:00",
+                kind="task",
+                name="draft",
+                status="done",
+                path=((0, n),),
+                value=Encoded(tree=n),
+            )
+            for n in order
+        ]
+        return run_side(ThreadView(thread="t", status="running", rows=rows), 1).value
+
+    assert sides(0, 1) == sides(1, 0)
+    assert sides(1, 0)["tasks"] == {"draft": {"result": 0}, "draft.2": {"result": 1}}
 
 
 def test_the_document(letters: World) -> None:

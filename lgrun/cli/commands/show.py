@@ -9,7 +9,6 @@ from lgrun.cli.options import LookStep
 from lgrun.cli.status import ExitStatus
 
 if TYPE_CHECKING:
-    from lgrun.cli.render.thread import ThreadView
     from lgrun.cli.session import Guarded
 
 
@@ -18,11 +17,23 @@ def show(
     thread: LookStep,
     result: Annotated[bool, typer.Option("--result", help="Print what it returned, whole.")] = False,
     given: Annotated[bool, typer.Option("--input", help="Print what the last run was given.")] = False,
-    source: Annotated[bool, typer.Option("--source", help="Print the code it ran with.")] = False,
+    state: Annotated[bool, typer.Option("--state", help="Print what it holds: a graph's state, `previous`.")] = False,
+    questions: Annotated[bool, typer.Option("--questions", help="Print what it asked, with the answers.")] = False,
+    source: Annotated[bool, typer.Option("--source", "--code", help="Print the code it ran with.")] = False,
     graph: Annotated[
         bool, typer.Option("--graph", help="Draw what ran; Mermaid text where stdout is no terminal.")
     ] = False,
+    timeline: Annotated[
+        bool, typer.Option("--timeline", help="Draw when the tasks of the last run ran and questions waited.")
+    ] = False,
     traceback: Annotated[bool, typer.Option("--traceback", help="Print where it failed.")] = False,
+    exit_code: Annotated[bool, typer.Option("--exit-code", "-e", help="Exit with the code of how it stands.")] = False,
+    html: Annotated[
+        str | None, typer.Option("--html", metavar="FILE", help="Write all of it as one HTML file; - is stdout.")
+    ] = None,
+    svg: Annotated[
+        str | None, typer.Option("--svg", metavar="FILE", help="Write the timeline as an SVG picture; - is stdout.")
+    ] = None,
 ) -> ExitStatus:
     """Show one thread: how it stands, its questions, tasks and result.
 
@@ -30,48 +41,54 @@ def show(
     lgrun show rome
     lgrun show rome --get questions.0.text
     lgrun show rome --source > trip.py
-    lgrun show rome --graph
+    lgrun show rome --timeline
+    lgrun show rome --html rome.html
     lgrun show rome/q1
 
     Behind a / stands a step: a row of the history (rome/4), the last task of a name (rome/find_flights), or which one
-    (rome/find_flights.2), a question (rome/q1), or the id of a checkpoint.
+    (rome/find_flights.2), a question (rome/q1), or the id of a checkpoint. A FILE that exists is overwritten.
     """
+    from lgrun.cli import showing
+    from lgrun.cli.diagnostics import Problem
     from lgrun.cli.session import open_saver, resolve
+    from lgrun.cli.status import OF_THREAD
     from lgrun.cli.steps import split_reference
     from lgrun.cli.views import print_document, view_of, wants_document
 
     typed, step = split_reference(thread)
     saver = open_saver(env)
     name = env.thread = resolve(typed, saver, acting=False)
+    views = {
+        showing.print_result: result,
+        showing.print_input: given,
+        showing.print_state: state,
+        showing.print_questions: questions,
+        showing.print_source: source,
+        showing.print_graph: graph,
+        showing.print_timeline: timeline,
+        showing.print_traceback: traceback,
+    }
+    chosen = [view for view, wanted in views.items() if wanted]
+    if len(chosen) + (html is not None or svg is not None) > 1:
+        raise Problem("usage", "only one thing can be shown at a time")
     if step is not None:
-        if source or given or graph or traceback:
-            _only_result()
+        if chosen not in ([], [showing.print_result]) or exit_code or html is not None or svg is not None:
+            raise Problem("usage", "of a step only --result, --json and --get can be shown")
         return _show_step(env, saver, name, step, result)
     view = view_of(env, saver, name)
-    if source:
-        _print_source(env, saver, view)
-    elif result:
-        _print_result(env, view)
-    elif given:
-        _print_input(env, view)
-    elif graph:
-        _print_graph(env, view)
-    elif traceback:
-        _print_traceback(env, view)
+    if html is not None or svg is not None:
+        showing.write_files(env, view, html, svg)
+    elif chosen:
+        chosen[0](env, saver, view)
     elif wants_document(env):
         print_document(env, view.document())
     else:
-        _print_page(env, view)
-    return ExitStatus.DONE
-
-
-def _only_result() -> None:
-    from lgrun.cli.diagnostics import Problem
-
-    raise Problem("usage", "of a step only --result, --json and --get can be shown")
+        showing.print_page(env, saver, view)
+    return OF_THREAD[view.status] if exit_code and view.status is not None else ExitStatus.DONE
 
 
 def _show_step(env: Environment, saver: "Guarded", thread: str, step: str, result: bool) -> ExitStatus:
+    from lgrun.cli import showing
     from lgrun.cli.steps import checkpoint_document, find_checkpoint, find_step, step_document, step_page
     from lgrun.cli.timeline import timeline
     from lgrun.cli.views import print_document, print_saved, wants_document
@@ -86,7 +103,7 @@ def _show_step(env: Environment, saver: "Guarded", thread: str, step: str, resul
     rows = timeline(reversed(list(saver.history(thread))))
     row = find_step(rows, thread, step)
     if result and row.value is None:
-        _nothing(f"{thread}/{step} has no result")
+        showing.nothing(f"{thread}/{step} has no result")
     elif result:
         print_saved(env, row.value)
     elif wants_document(env):
@@ -94,74 +111,3 @@ def _show_step(env: Environment, saver: "Guarded", thread: str, step: str, resul
     else:
         env.put("".join(f"{line}\n" for line in step_page(row, rows)))
     return ExitStatus.DONE
-
-
-def _print_page(env: Environment, view: "ThreadView") -> None:
-    from lgrun.cli.render.thread import page
-
-    env.put("".join(line + "\n" for line in page(view, env.now())))
-
-
-def _print_result(env: Environment, view: "ThreadView") -> None:
-    from lgrun.cli.views import print_saved
-
-    if view.value is None:
-        _nothing(f"{view.thread} has no result: it is {view.status}")
-    print_saved(env, view.value)
-
-
-def _print_input(env: Environment, view: "ThreadView") -> None:
-    from lgrun.cli.views import print_saved
-
-    given = view.input()
-    if given is None:
-        _nothing(f"no input is recorded for {view.thread}")
-    print_saved(env, given)
-
-
-def _print_graph(env: Environment, view: "ThreadView") -> None:
-    from lgrun.cli.render.graph import mermaid, picture, run_graph
-
-    drawing = run_graph(view)
-    if env.stdout_is_tty():
-        env.put("".join(f"{line}\n" for line in picture(drawing, env.width())))
-    else:
-        env.put(mermaid(drawing))
-
-
-def _print_source(env: Environment, saver: "Guarded", view: "ThreadView") -> None:
-    from lgrun.cli.render.text import printable
-
-    sha256 = (view.origin or {}).get("sha256")
-    source = saver.read_source(view.thread, sha256) if isinstance(sha256, str) else None
-    if source is None:
-        _nothing(f"the code of {view.thread} was not kept")
-    elif env.stdout_is_tty():
-        env.put(printable(source.decode(errors="replace")))
-    else:
-        env.put_bytes(source)
-
-
-def _print_traceback(env: Environment, view: "ThreadView") -> None:
-    import os
-
-    import lgrun
-    from lgrun.cli.timeline import last_error
-
-    row = last_error(view.rows)
-    if row is None or row.error is None:
-        _nothing(f"{view.thread} has not failed")
-        return
-    lines = [f"{row.error[0]}: {row.error[1]}" + (f"   in {row.name}" if row.name else "")]
-    # Most is machinery where a node of a graph failed; -v shows that too.
-    own = os.path.join(os.path.dirname(lgrun.__file__), "")
-    trace = [str(line) for line in reversed(row.trace or [])]
-    foreign = [line for line in trace if not line.startswith(own)]
-    lines += [f"  {line}" for line in (foreign if foreign and not env.flags.verbose else trace)]
-    env.put("".join(line + "\n" for line in lines))
-
-
-def _nothing(message: str) -> None:
-    from lgrun.cli.diagnostics import Problem
-
-    raise Problem("nothing-there", message, status=ExitStatus.NOT_FOUND)
