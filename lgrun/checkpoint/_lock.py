@@ -86,7 +86,8 @@ class ThreadLock:
         # A forked child keeps the lock after its parent's death as long as it has the descriptor.
         fd, self._fd = self._fd, None
         if fd is not None:
-            os.close(fd)
+            # Through the same door: of a disk that is not the real one, this is no descriptor of the process.
+            self._fs.close(fd)
 
 
 def _after_fork() -> None:

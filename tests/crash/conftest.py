@@ -5,6 +5,8 @@ from collections.abc import Iterator
 
 import pytest
 
+from lgrun.checkpoint import _lock
+
 
 @pytest.fixture(autouse=True)
 def _quiet() -> Iterator[None]:
@@ -14,3 +16,10 @@ def _quiet() -> Iterator[None]:
     logger.setLevel(logging.CRITICAL)
     yield
     logger.setLevel(before)
+
+
+@pytest.fixture(autouse=True)
+def _forgotten_locks() -> Iterator[None]:
+    """Processes that died in a simulation left their locks: no child of this one is to close what it never had."""
+    yield
+    _lock._held.clear()
