@@ -1,6 +1,8 @@
 """One line of JSON that proves where it belongs, and text in it that is not UTF-8. Pure."""
 
 import gc
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 from zlib import crc32
 
@@ -13,6 +15,7 @@ __all__ = [
     "MALFORMED",
     "BrokenLineError",
     "as_text",
+    "collector_paused",
     "document_in",
     "explained",
     "is_intact",
@@ -111,14 +114,21 @@ def explained(line: bytes, where: str) -> DamagedStateError:
 
 
 def _loaded(line: bytes) -> Any:
-    # The garbage collector looks at millions of new objects again and again, and finds nothing.
-    was_enabled = gc.isenabled()
+    with collector_paused():
+        return orjson.loads(line)
+
+
+@contextmanager
+def collector_paused() -> Iterator[None]:
+    """Make many objects: the garbage collector would look at them again and again, and find nothing."""
+    if not gc.isenabled():
+        yield
+        return
     gc.disable()
     try:
-        return orjson.loads(line)
+        yield
     finally:
-        if was_enabled:
-            gc.enable()
+        gc.enable()
 
 
 def safe_text(text: str) -> Any:

@@ -17,6 +17,7 @@ from lgrun.checkpoint._line import (
     MALFORMED,
     BrokenLineError,
     as_text,
+    collector_paused,
     document_in,
     is_intact,
     malformed,
@@ -258,6 +259,11 @@ def decode_journal(data: bytes, thread: str, seq: int, where: str) -> Journal:
         DamagedStateError: a line that verifies follows one that does not, or a line belongs elsewhere.
         NewerFormatError: this lgrun is too old for a line.
     """
+    with collector_paused():
+        return _journal(data, thread, seq, where)
+
+
+def _journal(data: bytes, thread: str, seq: int, where: str) -> Journal:
     seed = place_seed(thread, seq)
     writes: list[PendingWrite] = []
     length = 0
@@ -332,6 +338,11 @@ def _no(name: str) -> Any:
 
 
 def _path(steps: list[Any]) -> Path:
+    if len(steps) == 1:
+        # As most are.
+        ((strand, position),) = steps
+        if type(strand) is int and type(position) is int:
+            return ((strand, position),)
     path = tuple([(strand, position) for strand, position in steps])
     for strand, position in path:
         if type(strand) is not int or type(position) is not int:

@@ -10,12 +10,10 @@
 To add a type, add a row to `_table`; to add a family of classes, add it to `_classes.FAMILIES`.
 """
 
-import gc
 import json
 import marshal
 import math
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from functools import cache
 from types import NoneType
 from typing import Any, NamedTuple
@@ -25,6 +23,7 @@ import orjson
 from lgrun.checkpoint import _classes
 from lgrun.checkpoint._classes import Droppable, Pairs, Parts, Refused, register, register_module
 from lgrun.checkpoint._libraries import missing_library
+from lgrun.checkpoint._line import collector_paused
 from lgrun.checkpoint._refusals import reason_against
 from lgrun.checkpoint._table import MAX_HEX, row_of, row_tagged, to_base64
 from lgrun.checkpoint.base import Encoded
@@ -48,22 +47,10 @@ _ATOMS = frozenset((str, int, bool, NoneType))
 _PLAIN_ONLY = orjson.OPT_STRICT_INTEGER | orjson.OPT_PASSTHROUGH_SUBCLASS
 
 
-@contextmanager
-def _collector_paused() -> Iterator[None]:
-    if not gc.isenabled():
-        yield
-        return
-    gc.disable()
-    try:
-        yield
-    finally:
-        gc.enable()
-
-
 def _loads(text: bytes) -> Any:
     if len(text) < _LARGE:
         return orjson.loads(text)
-    with _collector_paused():
+    with collector_paused():
         return orjson.loads(text)
 
 
@@ -152,7 +139,7 @@ def decode(encoded: Encoded) -> Any:
         DamagedStateError: it has an unknown tag, names a class unknown to this process, or is malformed.
     """
     try:
-        with _collector_paused():
+        with collector_paused():
             tree = encoded.tree()
             return tree if encoded.plain else _read(tree, 0)
     except (ValueError, RecursionError) as error:

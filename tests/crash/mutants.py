@@ -63,7 +63,7 @@ MUTANTS = [
         "a torn append is not cut off", _thread_files.ThreadFiles, "recover", "self.fs.truncate(fd, journal.length)"
     ),
     Mutant("checksums are not compared", _line, "is_intact", "return tail ==", "return True or tail =="),
-    Mutant("a damaged middle is cut off", document, "decode_journal", "if any(is_intact(", "if 0 and any(is_intact("),
+    Mutant("a damaged middle is cut off", document, "_journal", "if any(is_intact(", "if 0 and any(is_intact("),
     Mutant("the place of a line is not compared", document, "read_records", "if place != (thread, seq, n):", "if 0:"),
     Mutant("the lock is not waited for", _lock, "try_lock", "if not fs.lock(fd):", "if not fs.lock(fd) and 0:"),
     Mutant("a removed lock counts", _lock, "try_lock", "if not fs.is_at(", "if 0 and not fs.is_at("),
