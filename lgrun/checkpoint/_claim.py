@@ -199,6 +199,7 @@ class FileClaim(Claim):
         if self.died is not None:
             # What it wrote can be seen, but need not be on the disk; this run will build on it.
             self._files.sync(seq)
+        self._files.read = None
         self._recovered = Saved(checkpoint, journal.writes)
         self._end = (seq, journal.lines, journal.length)
 

@@ -2,7 +2,7 @@
 
 import errno
 from collections.abc import Callable, Sequence
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from lgrun._fs import MAX_BYTES, RealFs
 from lgrun.checkpoint._state_root import TEMPORARY, write_new
@@ -20,7 +20,7 @@ from lgrun.checkpoint.document import (
 )
 from lgrun.errors import DamagedStateError, StateError
 
-__all__ = ["NOTE", "JournalFile", "ThreadFiles", "directory_name", "part_of", "source_name", "thread_in"]
+__all__ = ["NOTE", "JournalFile", "ReadJournal", "ThreadFiles", "directory_name", "part_of", "source_name", "thread_in"]
 
 NOTE = "thread.json"
 _T = TypeVar("_T")
@@ -50,6 +50,14 @@ def directory_name(thread_id: str) -> str:
     return f"{slug.lstrip('-_')[:32]}~{digest[:32]}"
 
 
+class ReadJournal(NamedTuple):
+    """A journal as it was read: while there are the same bytes in its file, they need not be decoded again."""
+
+    where: str
+    data: bytes
+    journal: Journal
+
+
 class ThreadFiles:
     """The directory of one thread.
 
@@ -58,6 +66,9 @@ class ThreadFiles:
         fd: descriptor of the directory.
         thread_id: whose it is.
         path: of the directory, for messages.
+
+    Attributes:
+        read: the journal that was read last.
     """
 
     def __init__(self, fs: RealFs, fd: int, thread_id: str, path: str) -> None:
@@ -65,6 +76,7 @@ class ThreadFiles:
         self.fd = fd
         self.thread_id = thread_id
         self.path = path
+        self.read: ReadJournal | None = None
 
     def exists(self) -> bool:
         """Say whether the thread was ever put; its directory alone may be there from a run that was not.
@@ -160,7 +172,10 @@ class ThreadFiles:
             data = self.fs.read_file(name, self.fd)
         except FileNotFoundError:
             return Journal([], 0, 0)
-        return decode_journal(data[:length], self.thread_id, seq, f"{self.path}/{name}")
+        data, where = data[:length], f"{self.path}/{name}"
+        if self.read is None or self.read[:2] != (where, data):
+            self.read = ReadJournal(where, data, decode_journal(data, self.thread_id, seq, where))
+        return self.read.journal
 
     def count_results(self, seq: int, length: int | None) -> int:
         """Return how many results are in the journal of checkpoint `seq`, or in its first `length` bytes."""

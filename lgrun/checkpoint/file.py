@@ -24,7 +24,7 @@ from lgrun.checkpoint._lock import (
     try_lock,
 )
 from lgrun.checkpoint._state_root import StateRoot, state_directory
-from lgrun.checkpoint._thread_files import ThreadFiles, directory_name, source_name, thread_in
+from lgrun.checkpoint._thread_files import ReadJournal, ThreadFiles, directory_name, source_name, thread_in
 from lgrun.checkpoint.base import BaseCheckpointSaver, Checkpoint, Saved
 from lgrun.errors import DamagedStateError, ThreadBusyError
 
@@ -51,6 +51,9 @@ class FileSaver(BaseCheckpointSaver):
         sleep: waits for so many seconds.
     """
 
+    recalls = False
+    """Keep the journal that `load` read last, so that a claim right after it need not decode it again."""
+
     def __init__(
         self,
         directory: str | os.PathLike[str] | None = None,
@@ -76,6 +79,7 @@ class FileSaver(BaseCheckpointSaver):
         self._sleep = sleep
         self._root = StateRoot(self._fs, self.directory)
         self._root.is_trusted = trust_state
+        self._read: ReadJournal | None = None
 
     def claim(self, thread_id: str, *, wait: float | None = 0.0) -> "FileClaim":
         """Take the right to write to a thread; see `BaseCheckpointSaver.claim`.
@@ -84,6 +88,7 @@ class FileSaver(BaseCheckpointSaver):
             StateIOError: the disk refused.
         """
         place = self._lock(thread_id, wait)
+        place.files.read, self._read = self._read, None
         try:
             with Disk(place.files.path):
                 return FileClaim(
@@ -101,7 +106,11 @@ class FileSaver(BaseCheckpointSaver):
     def load(self, thread_id: str, ref: int | str | None = None) -> Saved | None:
         """Read a checkpoint with its journal; see `BaseCheckpointSaver.load`."""
         with self._reading(thread_id) as files:
-            return files.again(lambda: files.load(ref)) if files else None
+            if files is None:
+                return None
+            found = files.again(lambda: files.load(ref))
+            self._read = files.read if self.recalls else None
+            return found
 
     def history(self, thread_id: str, *, before: int | None = None, oldest_first: bool = False) -> Iterator[Saved]:
         """Read the checkpoints of a thread; see `BaseCheckpointSaver.history`."""

@@ -80,6 +80,7 @@ class Environment:
     dies_of_pipe: bool = True
     asked: float = 0.0
     log: "EventLog | None" = None
+    _colored: dict[tuple[int, str | None, str], bool] = field(default_factory=dict)
 
     # --- talk and answer
 
@@ -160,11 +161,14 @@ class Environment:
 
     def colored(self, descriptor: int) -> bool:
         """Tell whether what goes to a descriptor may have colours: option, variables, configuration, the terminal."""
-        asked = self.color_asked()
-        choice = self.color if asked is None else asked[0]
-        if choice in ("always", "never"):
-            return choice == "always"
-        return os.isatty(descriptor) and not self._dumb()
+        # Asked for every line.
+        place = (descriptor, self.flags.color, self.color)
+        if place not in self._colored:
+            asked = self.color_asked()
+            choice = self.color if asked is None else asked[0]
+            found = choice == "always" or (choice != "never" and os.isatty(descriptor) and not self._dumb())
+            self._colored[place] = found
+        return self._colored[place]
 
     def color_asked(self) -> tuple[str, str] | None:
         """Return what the option or a variable says of colours, and which of them; None if none says anything."""

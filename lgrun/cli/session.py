@@ -34,6 +34,7 @@ class Guarded(FileSaver):
     What was true of a thread when the command line looked at it need not be true any more when the run claims it.
     """
 
+    recalls = True
     guard: Callable[[Saved | None], None] | None = None
 
     def claim(self, thread_id: str, *, wait: float | None = 0.0) -> FileClaim:

@@ -141,6 +141,33 @@ def test_torn_append_is_cut_off(tmp_path: Path, caplog: pytest.LogCaptureFixture
         assert journal.read_bytes() == whole
 
 
+def test_a_reading_that_a_claim_takes_over(tmp_path: Path) -> None:
+    """The same bytes are not decoded twice; those that came since are read."""
+
+    class Recalling(FileSaver):
+        recalls = True
+
+    filled(tmp_path, 1)
+    saver = Recalling(tmp_path)
+    seen = saver.load("t")
+    claim = saver.claim("t")
+    found = claim.load()
+    claim.release()
+    assert seen is not None
+    assert found is not None
+    assert found.writes is seen.writes
+
+    saver.load("t")
+    claim = FileSaver(tmp_path).claim("t")
+    claim.append(1, [result(1)])
+    claim.release()
+    claim = saver.claim("t")
+    found = claim.load()
+    claim.release()
+    assert found is not None
+    assert [write.name for write in found.writes] == ["task0", "task1"]
+
+
 def test_damaged_last_line_is_cut_off_loudly(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     """A damaged last line is removed with a warning that names its task, or refused when strict."""
     journal = filled(tmp_path / "s") / JOURNAL
