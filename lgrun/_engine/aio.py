@@ -167,7 +167,7 @@ class AsyncDriver:
             future.finish(context.run(self.sync.execute, step), None)
 
         future: TaskFuture[Any] = TaskFuture(job, WORKERS)
-        WORKERS.submit(future, alone=False)
+        WORKERS.submit(future, now=True)
         work: asyncio.Future[Any] = asyncio.wrap_future(future)
         is_body = step.frame.parent is None
         cancelled = await _over(work, lambda: self.run.cancel("cancelled") if is_body else None)

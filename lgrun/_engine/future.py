@@ -1,8 +1,8 @@
 """Futures of sync task calls, and the threads that run them.
 
-A task call is queued for a worker at once, or in a moment if it is the only one. Whoever first needs its result and
-finds that no worker has claimed it runs it there and then, so sequential code pays no thread hop. Waiting for a claimed
-call cannot starve the pool: a waiter adds a worker.
+A task call is queued for a worker. Whoever first needs its result and finds that no worker has claimed it runs it there
+and then, so sequential code pays no thread hop. Waiting for a claimed call cannot starve the pool: a waiter adds a
+worker.
 """
 
 import os
@@ -24,11 +24,11 @@ R = TypeVar("R")
 MAX_WORKERS = 32
 """Threads that take calls from the queue, not counting one for each caller that waits."""
 
-_LEFT_ALONE = 0.001
-"""Seconds for which a call that is alone is left to its caller, at least; twice that at most."""
+_LOOK = 0.001
+"""Seconds between two looks at the calls that wait."""
 
-_LOOKS = 10
-"""How often a thread looks for such calls in vain before it stops looking."""
+_QUIET_LOOKS = 10
+"""How many looks in a row find nothing before there are no more."""
 
 MAX_NESTED_CLAIMS = 40
 """How deep calls may run in their callers' threads, which share one Python stack."""
@@ -179,116 +179,121 @@ def _in_event_loop() -> bool:
 class Workers:
     """Threads for task calls, kept across runs. They are daemons: a run waits for its tasks before it ends.
 
-    To wake a thread for a call that its caller runs at once costs as much as the call. So a call that is alone is left
-    to its caller for a moment (`_LEFT_ALONE`), while one thread looks on.
+    To wake a thread for a call that its caller runs at once costs as much as the call, and short calls gain nothing
+    from threads that take turns at one interpreter. So calls wait in a queue for their callers and for the threads that
+    are at work. One thread looks on, every `_LOOK` seconds: where calls wait and none was begun since its last look, or
+    the process had nothing to compute, it wakes a thread, the next time two, then four.
     """
 
     def __init__(self) -> None:
-        self._queue: SimpleQueue[TaskFuture[Any] | None] = SimpleQueue()
         self._lock = threading.Lock()
+        self._calls: deque[TaskFuture[Any]] = deque()
         self._unclaimed = 0
-        self._idle = 0
+        self._begun = 0
+        self._waiting = 0
         self._total = 0
-        self._alone: TaskFuture[Any] | None = None
-        self._watched = False
+        self._idle = 0
+        self._wakes: SimpleQueue[None] = SimpleQueue()
+        self._looks: SimpleQueue[None] | None = None
+        self._is_watched = False
 
-    def submit(self, future: TaskFuture[Any], *, alone: bool = True) -> None:
-        """Queue a call; start a thread if none is free. `alone`: its caller may run it, if there is no other."""
+    def submit(self, future: TaskFuture[Any], *, now: bool = False) -> None:
+        """Queue a call. `now`: its caller will not run it, so a thread is woken at once."""
         with self._lock:
+            self._calls.append(future)
             self._unclaimed += 1
-            if alone and self._unclaimed == 1:
-                self._alone = future
-                if self._watched:
-                    return
-                self._watched = True
-                self._queue.put(None)
-                spawn = self._spawns(self._idle == 0)
-                # One that is free will look on.
-                self._idle -= 1
-            else:
-                self._queue_alone()
-                self._queue.put(future)
-                spawn = self._spawns(self._idle == 0)
-        if spawn:
-            self._start()
+            if now:
+                self._wake(1)
+            if not self._is_watched:
+                self._watch()
 
     def taken(self, future: TaskFuture[Any]) -> None:
         """Take note that a queued call was claimed by its caller or cancelled."""
         with self._lock:
             self._unclaimed -= 1
-            if self._alone is future:
-                self._alone = None
+            self._begun += 1
+            while self._calls and not self._calls[0].unclaimed():
+                self._calls.popleft()
 
     def over(self, future: TaskFuture[Any]) -> None:
         """Take note that a call has come to its end."""
 
     def lend(self) -> None:
-        """Make sure that a thread is free for what is queued, because the caller is about to wait."""
+        """Take note that a caller waits, for which there may be a thread more; see that one works."""
         with self._lock:
-            self._queue_alone()
-            spawn = self._spawns(self._unclaimed > self._idle, limited=False)
-        if spawn:
-            self._start()
+            self._waiting += 1
+            if self._unclaimed and self._total == self._idle:
+                self._wake(1)
 
     def take_back(self) -> None:
         """Take note that a caller no longer waits."""
+        with self._lock:
+            self._waiting -= 1
 
-    def _queue_alone(self) -> None:
-        if self._alone is not None:
-            self._queue.put(self._alone)
-            self._alone = None
-
-    def _spawns(self, needed: bool, *, limited: bool = True) -> bool:
-        """Count a thread that is needed as free, if it may be started."""
-        if not needed or (limited and self._total >= MAX_WORKERS):
-            return False
-        self._idle += 1
-        self._total += 1
-        return True
-
-    def _start(self) -> None:
-        threading.Thread(target=self._work, name="lgrun-task", daemon=True).start()
+    def _wake(self, count: int) -> None:
+        """Wake or start so many threads, as far as there may be any more."""
+        woken = min(count, self._idle)
+        self._idle -= woken
+        for _ in range(woken):
+            self._wakes.put(None)
+        started = max(min(count - woken, MAX_WORKERS + self._waiting - self._total), 0)
+        self._total += started
+        for _ in range(started):
+            threading.Thread(target=self._work, name="lgrun-task", daemon=True).start()
 
     def _work(self) -> None:
         while True:
-            future = self._queue.get()
-            if future is None:
-                self._watch()
-                continue
-            job = future.claim()
-            if job is None:
-                continue
+            while begun := self._next():
+                job, future = begun
+                job(future)
+                del begun, job, future
             with self._lock:
-                self._unclaimed -= 1
-                self._idle -= 1
-                # Each thread that begins a call sees to the next one: so as many are started as calls take time.
-                spawn = self._spawns(self._unclaimed > 0 and self._idle == 0)
-            if spawn:
-                self._start()
-            job(future)
-            del future, job
-            with self._lock:
-                if self._total > MAX_WORKERS and self._unclaimed <= self._idle:
+                if self._calls:
+                    continue
+                if self._total > MAX_WORKERS:
                     self._total -= 1
                     return
                 self._idle += 1
+            self._wakes.get()
+
+    def _next(self) -> tuple[Callable[[TaskFuture[Any]], None], TaskFuture[Any]] | None:
+        """Claim the call that has waited longest."""
+        with self._lock:
+            while self._calls:
+                future = self._calls.popleft()
+                job = future.claim()
+                if job is not None:
+                    self._unclaimed -= 1
+                    self._begun += 1
+                    return job, future
+        return None
 
     def _watch(self) -> None:
-        """Queue a call that was left alone for too long; look on as long as such calls come."""
-        seen, quiet = None, 0
-        while quiet < _LOOKS:
-            time.sleep(_LEFT_ALONE)
-            with self._lock:
-                alone = self._alone
-                if alone is not None and alone is seen:
-                    self._queue_alone()
-                seen, quiet = alone, 0 if alone is not None else quiet + 1
-                if quiet == _LOOKS:
-                    self._watched = False
-                    self._idle += 1
-                spawn = self._spawns(self._unclaimed > 0 and self._idle == 0 and self._alone is None)
-            if spawn:
-                self._start()
+        """Have the queue looked at, as long as calls come."""
+        self._is_watched = True
+        if self._looks is None:
+            self._looks = SimpleQueue()
+            threading.Thread(target=self._look_on, args=(self._looks,), name="lgrun-queue", daemon=True).start()
+        self._looks.put(None)
+
+    def _look_on(self, looks: "SimpleQueue[None]") -> None:
+        while True:
+            looks.get()
+            begun, waited, quiet, count = -1, False, 0, 1
+            wall, busy = time.monotonic(), time.process_time()
+            while quiet < _QUIET_LOOKS:
+                time.sleep(_LOOK)
+                then, spent, wall, busy = wall, busy, time.monotonic(), time.process_time()
+                idle = busy - spent < (wall - then) / 2
+                with self._lock:
+                    if waited and self._unclaimed and (idle or begun == self._begun):
+                        self._wake(min(count, self._unclaimed))
+                        count *= 2
+                    else:
+                        count = 1
+                    quiet = 0 if self._unclaimed or begun != self._begun else quiet + 1
+                    begun, waited = self._begun, self._unclaimed > 0
+                    self._is_watched = quiet < _QUIET_LOOKS
 
 
 WORKERS = Workers()
@@ -316,7 +321,7 @@ class LimitedWorkers(Workers):
         self._waiting: deque[TaskFuture[Any]] = deque()
         self._launched: set[TaskFuture[Any]] = set()
 
-    def submit(self, future: TaskFuture[Any], *, alone: bool = True) -> None:
+    def submit(self, future: TaskFuture[Any], *, now: bool = False) -> None:
         """Queue a call until there is a place for it."""
         with self._lock:
             self._waiting.append(future)

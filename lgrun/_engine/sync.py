@@ -107,13 +107,13 @@ class SyncDriver:
     def together(self, step: Together) -> list[Outcome]:
         """Step through several flows at the same time; all come to their ends."""
         # In their order, as far as threads have one: it is the order in which questions are numbered.
-        calls = [self._begin(flow, path, alone=False) for flow, path in zip(step.flows, step.paths, strict=True)]
+        calls = [self._begin(flow, path) for flow, path in zip(step.flows, step.paths, strict=True)]
         return [_outcome(call) for call in calls]
 
-    def _begin(self, flow: Flow, path: Path, *, alone: bool = True) -> TaskFuture[Any]:
+    def _begin(self, flow: Flow, path: Path) -> TaskFuture[Any]:
         future: TaskFuture[Any] = TaskFuture(_Job(self, flow, copy_context()), self.workers)
         self.running[future] = path
-        self.workers.submit(future, alone=alone)
+        self.workers.submit(future)
         return future
 
     def settle(self, step: Settle) -> None:
