@@ -318,13 +318,13 @@ class LimitedWorkers(Workers):
         super().__init__()
         self._free = places
         self._lent: dict[int, int] = {}
-        self._waiting: deque[TaskFuture[Any]] = deque()
+        self._held_back: deque[TaskFuture[Any]] = deque()
         self._launched: set[TaskFuture[Any]] = set()
 
     def submit(self, future: TaskFuture[Any], *, now: bool = False) -> None:
         """Queue a call until there is a place for it."""
         with self._lock:
-            self._waiting.append(future)
+            self._held_back.append(future)
             self._launch()
 
     def taken(self, future: TaskFuture[Any]) -> None:
@@ -362,8 +362,8 @@ class LimitedWorkers(Workers):
                 self._free -= 1
 
     def _launch(self) -> None:
-        while self._free > 0 and self._waiting:
-            future = self._waiting.popleft()
+        while self._free > 0 and self._held_back:
+            future = self._held_back.popleft()
             if future.unclaimed():
                 self._free -= 1
                 self._launched.add(future)
