@@ -10,8 +10,9 @@ import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import CancelledError, Future
+from contextlib import contextmanager
 from queue import SimpleQueue
 from typing import Any, Generic, TypeVar
 
@@ -35,9 +36,10 @@ MAX_NESTED_CLAIMS = 40
 
 
 class _Local(threading.local):
-    """How many calls run in this thread, each in its caller's code."""
+    """Of this thread: how many calls run in it, each in its caller's code, and whether it is one of the workers."""
 
     depth = 0
+    is_worker = False
 
 
 _local = _Local()
@@ -193,6 +195,7 @@ class Workers:
         self._waiting = 0
         self._total = 0
         self._idle = 0
+        self._blocked = 0
         self._wakes: SimpleQueue[None] = SimpleQueue()
         self._looks: SimpleQueue[None] | None = None
         self._is_watched = False
@@ -219,16 +222,33 @@ class Workers:
         """Take note that a call has come to its end."""
 
     def lend(self) -> None:
-        """Take note that a caller waits, for which there may be a thread more; see that one works."""
+        """Take note that this thread waits for a call, for which there may be a thread more."""
         with self._lock:
             self._waiting += 1
-            if self._unclaimed and self._total == self._idle:
-                self._wake(1)
+            self._block()
 
     def take_back(self) -> None:
-        """Take note that a caller no longer waits."""
+        """Take note that it no longer waits."""
         with self._lock:
             self._waiting -= 1
+            self._blocked -= _local.is_worker
+
+    @contextmanager
+    def elsewhere(self) -> Iterator[None]:
+        """Take note that this thread waits for a disk inside the `with` block."""
+        with self._lock:
+            self._block()
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._blocked -= _local.is_worker
+
+    def _block(self) -> None:
+        """See that another thread is at work, where this one is not."""
+        self._blocked += _local.is_worker
+        if self._unclaimed and self._total - self._idle == self._blocked:
+            self._wake(1)
 
     def _wake(self, count: int) -> None:
         """Wake or start so many threads, as far as there may be any more."""
@@ -242,6 +262,7 @@ class Workers:
             threading.Thread(target=self._work, name="lgrun-task", daemon=True).start()
 
     def _work(self) -> None:
+        _local.is_worker = True
         while True:
             while begun := self._next():
                 job, future = begun

@@ -37,8 +37,9 @@ class Journal:
         self._queue: list[PendingWrite] = []
         self._queued = 0
         self._written = 0
+        self._is_writing = False
         self._lock = threading.Lock()
-        self._writing = threading.Lock()
+        self._wrote = threading.Condition(self._lock)
 
     def move(self, seq: int, first: Checkpoint | None = None) -> None:
         """Write under another checkpoint from now on. What nobody has waited for goes with the one before."""
@@ -69,18 +70,23 @@ class Journal:
             self._begun[write.path] = write
             return
         with self._lock:
-            if self._queue or not self._writing.acquire(blocking=False):
+            if self._queue or self._is_writing:
                 self._queue.append(write)
                 self._queued += 1
                 return
+            self._is_writing = True
         try:
             self._claim.append(self._seq, [write], sync=False)
         finally:
-            self._writing.release()
+            self._end_writing()
 
     def due(self, ticket: int, barrier: bool) -> bool:
         """Tell whether a `flush` with these arguments has anything to do."""
         return barrier or (self._durability != "exit" and self._written < ticket)
+
+    def waits(self, barrier: bool) -> bool:
+        """Tell whether a `flush` waits for the disk."""
+        return barrier or self._durability == "sync"
 
     def flush(self, ticket: int, barrier: bool = False) -> None:
         """Return when everything up to `ticket` is as durable as the durability asks, with `barrier` on the disk.
@@ -88,9 +94,22 @@ class Journal:
         Raises:
             StateIOError: the disk refused.
         """
-        with self._writing:
-            if self.due(ticket, barrier):
-                self._write(barrier)
+        with self._lock:
+            # Not a lock of its own: who waited for it would wait for the next write, too, although this one was his.
+            while self._is_writing and self.due(ticket, barrier):
+                self._wrote.wait()
+            if not self.due(ticket, barrier):
+                return
+            self._is_writing = True
+        try:
+            self._write(barrier)
+        finally:
+            self._end_writing()
+
+    def _end_writing(self) -> None:
+        with self._lock:
+            self._is_writing = False
+            self._wrote.notify_all()
 
     def _write(self, barrier: bool) -> None:
         with self._lock:
@@ -101,7 +120,7 @@ class Journal:
         if self.unsaved is not None:
             self._claim.put(self.unsaved)
             self.unsaved = None
-        sync = barrier or self._durability == "sync"
+        sync = self.waits(barrier)
         if batch or sync:
             self._claim.append(self._seq, batch, sync=sync)
         self._written = queued

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Generator
 from concurrent.futures import CancelledError
+from contextlib import nullcontext
 from contextvars import Context, copy_context
 from threading import current_thread, get_ident
 from typing import Any, TypeVar
@@ -88,9 +89,11 @@ class SyncDriver:
 
     def flush(self, step: Flush) -> None:
         """Write what is queued; a disk that refuses stops the run."""
-        assert self.run.journal is not None
+        journal = self.run.journal
+        assert journal is not None
         try:
-            self.run.journal.flush(step.ticket, step.barrier)
+            with WORKERS.elsewhere() if journal.waits(step.barrier) else _HERE:
+                journal.flush(step.ticket, step.barrier)
         except StateError as error:
             self.run.stop(error)
             raise
@@ -168,6 +171,9 @@ class SyncDriver:
                 frame.saw(outcome.error)
             raise outcome.error
         return outcome.value
+
+
+_HERE = nullcontext()
 
 
 def _settle(call: TaskFuture[Any]) -> None:
