@@ -57,9 +57,16 @@ class _Clock:
 _now = _Clock()
 
 
+# Tells ids apart and keeps no secret; `os.urandom` lets another thread have the interpreter at every call.
+_random = random.Random()
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_random.seed)
+
+
 def _world() -> World:
+    pid = os.getpid()
     return World(
-        now=_now, timer=time.perf_counter, uniform=random.uniform, token=os.urandom, pid=os.getpid(), clock=time.time
+        now=_now, timer=time.perf_counter, uniform=random.uniform, token=_random.randbytes, pid=pid, clock=time.time
     )
 
 

@@ -215,7 +215,7 @@ class Workers:
         with self._lock:
             self._unclaimed -= 1
             self._begun += 1
-            while self._calls and not self._calls[0].unclaimed():
+            while self._calls and not self._calls[0]._job:
                 self._calls.popleft()
 
     def over(self, future: TaskFuture[Any]) -> None:

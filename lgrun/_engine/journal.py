@@ -32,6 +32,7 @@ class Journal:
         self._claim = claim
         self._seq = seq
         self._durability = durability
+        self._shared = shared
         self._private = not shared or durability == "exit"
         self._begun: dict[Path, PendingWrite] = {}
         self._queue: list[PendingWrite] = []
@@ -39,7 +40,8 @@ class Journal:
         self._written = 0
         self._is_writing = False
         self._lock = threading.Lock()
-        self._wrote = threading.Condition(self._lock)
+        # Made by the first who has to wait.
+        self._wrote: threading.Condition | None = None
 
     def move(self, seq: int, first: Checkpoint | None = None) -> None:
         """Write under another checkpoint from now on. What nobody has waited for goes with the one before."""
@@ -85,8 +87,8 @@ class Journal:
         return barrier or (self._durability != "exit" and self._written < ticket)
 
     def waits(self, barrier: bool) -> bool:
-        """Tell whether a `flush` waits for the disk."""
-        return barrier or self._durability == "sync"
+        """Tell whether a `flush` waits for a disk."""
+        return self._shared and (barrier or self._durability == "sync")
 
     def flush(self, ticket: int, barrier: bool = False) -> None:
         """Return when everything up to `ticket` is as durable as the durability asks, with `barrier` on the disk.
@@ -97,6 +99,7 @@ class Journal:
         with self._lock:
             # Not a lock of its own: who waited for it would wait for the next write, too, although this one was his.
             while self._is_writing and self.due(ticket, barrier):
+                self._wrote = self._wrote or threading.Condition(self._lock)
                 self._wrote.wait()
             if not self.due(ticket, barrier):
                 return
@@ -109,7 +112,8 @@ class Journal:
     def _end_writing(self) -> None:
         with self._lock:
             self._is_writing = False
-            self._wrote.notify_all()
+            if self._wrote is not None:
+                self._wrote.notify_all()
 
     def _write(self, barrier: bool) -> None:
         with self._lock:
@@ -120,7 +124,7 @@ class Journal:
         if self.unsaved is not None:
             self._claim.put(self.unsaved)
             self.unsaved = None
-        sync = self.waits(barrier)
+        sync = barrier or self._durability == "sync"
         if batch or sync:
             self._claim.append(self._seq, batch, sync=sync)
         self._written = queued

@@ -3,7 +3,6 @@
 import time
 from collections.abc import Generator
 from concurrent.futures import CancelledError
-from contextlib import nullcontext
 from contextvars import Context, copy_context
 from threading import current_thread, get_ident
 from typing import Any, TypeVar
@@ -92,7 +91,10 @@ class SyncDriver:
         journal = self.run.journal
         assert journal is not None
         try:
-            with WORKERS.elsewhere() if journal.waits(step.barrier) else _HERE:
+            if not journal.waits(step.barrier):
+                journal.flush(step.ticket, step.barrier)
+                return
+            with WORKERS.elsewhere():
                 journal.flush(step.ticket, step.barrier)
         except StateError as error:
             self.run.stop(error)
@@ -171,9 +173,6 @@ class SyncDriver:
                 frame.saw(outcome.error)
             raise outcome.error
         return outcome.value
-
-
-_HERE = nullcontext()
 
 
 def _settle(call: TaskFuture[Any]) -> None:
