@@ -17,6 +17,8 @@
              ├─ SwallowedInterruptError     (also RuntimeError) workflow code caught a GraphInterrupt
              ├─ ReplayMismatchError         recorded and replayed calls differ and the run was told not to go on
              ├─ ThreadBusyError             another run holds the thread
+             ├─ ThreadExistsError           a thread has the id that a new one was to get
+             ├─ ForkError                   (also ValueError) a thread cannot be forked there
              └─ StateError                  the saved state cannot be used
                  ├─ DamagedStateError       a file does not verify
                  ├─ NewerFormatError        a file was written by a newer lgrun
@@ -36,6 +38,7 @@ __all__ = [
     "ConfigurationError",
     "DamagedStateError",
     "EmptyInputError",
+    "ForkError",
     "GraphDrained",
     "GraphInterrupt",
     "GraphRecursionError",
@@ -52,6 +55,7 @@ __all__ = [
     "StateIOError",
     "SwallowedInterruptError",
     "ThreadBusyError",
+    "ThreadExistsError",
     "UnknownInterruptError",
 ]
 
@@ -200,6 +204,23 @@ class ThreadBusyError(LgrunError):
     def __init__(self, message: str, holder: dict[str, object] | None = None) -> None:
         super().__init__(message)
         self.holder = holder or {}
+
+
+class ThreadExistsError(LgrunError):
+    """A thread has the id that a new one was to get. It is left as it is."""
+
+
+class ForkError(LgrunError, ValueError):
+    """A thread cannot be forked there. No thread was made.
+
+    Args:
+        message: why.
+        known: the names there are, the nearest first, if one was not found.
+    """
+
+    def __init__(self, message: str, known: Sequence[str] = ()) -> None:
+        super().__init__(message)
+        self.known = tuple(known)
 
 
 class StateError(LgrunError):

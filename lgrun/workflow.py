@@ -19,18 +19,19 @@ from lgrun._engine.frame import Frame
 from lgrun._engine.lifecycle import run_flow, update_flow
 from lgrun._engine.model import Function
 from lgrun._engine.program import Program
-from lgrun._engine.request import Config, Request, RunOptions, merged, outcome
+from lgrun._engine.request import Config, Request, RunOptions, merged, outcome, thread_id
 from lgrun._engine.run import Run
 from lgrun._engine.settings import OnChange, World
-from lgrun._engine.snapshot import Reader
+from lgrun._engine.snapshot import Reader, standing
 from lgrun._engine.stream import EventStream
 from lgrun._engine.sync import SyncDriver
 from lgrun.cache.base import BaseCache
-from lgrun.checkpoint.base import BaseCheckpointSaver
+from lgrun.checkpoint.base import BaseCheckpointSaver, Saved
 from lgrun.store.base import BaseStore
 from lgrun.types import CachePolicy, RetryPolicy, StateSnapshot, StateUpdate, StreamMode
 
 if TYPE_CHECKING:
+    from lgrun.checkpoint.forking import Point
     from lgrun.drawing import Graph
 
 __all__ = ["Config", "EventStream", "RunOptions", "Workflow"]
@@ -439,6 +440,51 @@ class Workflow:
             place = {"thread_id": run.settings.thread, "checkpoint_ns": "", "checkpoint_id": new}
             written = {"configurable": place}
         return written
+
+    def fork(
+        self,
+        config: Config,
+        *,
+        before: "str | Point | None" = None,
+        set: "Mapping[str | Point, Any] | None" = None,
+        answers: Mapping[str, Any] | None = None,
+        thread: str | None = None,
+    ) -> dict[str, Any]:
+        """Make a new thread from a point of another one, which is only read. Nothing runs: `invoke(None)` goes on.
+
+        What had begun before that point and has finished is kept; what began later will run again. With several
+        points the earliest counts. A thread that a run holds is forked as it is on the disk.
+
+        Args:
+            config: names the thread, and its checkpoint up to which it counts if that is not the latest.
+            before: a call that will run again, by the name of its task or node (`draft`, the last one; `draft.2`, the
+                second); a question (`q1`), which the new thread waits at.
+            set: what calls are to have returned, by their names; a node is given what it could have returned.
+            answers: what questions are to have been answered, by `q1` or by id.
+            thread: the id of the new thread; by default the old one with some characters more.
+
+        Returns:
+            The configuration that names the new thread.
+
+        Raises:
+            ForkError: there is no such thread, call or question, or it cannot be forked there.
+            ThreadExistsError: there is a thread with the new id.
+            NotSerializableError, InvalidUpdateError: a value cannot be what it was given for.
+        """
+        from lgrun.forking import made, planned
+
+        saver, whole = self._saver(), merged(self.config, config)
+        wanted = whole["configurable"].get("checkpoint_id")
+        points: dict[str, Any] = {"before": before, "results": set or {}, "answers": answers or {}}
+        fork = planned(saver, thread_id(whole), wanted, node=self._stood_for, **points)
+        return {"configurable": {"thread_id": made(saver, fork, thread)}}
+
+    def _stood_for(self, saved: Saved, name: str, values: Any) -> Any:
+        return self._program.stood_for(standing(self._program, saved), name, values)
+
+    async def afork(self, config: Config, **points: Any) -> dict[str, Any]:
+        """Make a new thread from a point of another one; see `fork`."""
+        return await _in_thread(self.fork, config, **points)  # type: ignore[no-any-return]
 
     def clear_cache(self, nodes: Sequence[str] | None = None) -> None:
         """Forget what the workflow's cache keeps of its own steps.

@@ -111,6 +111,13 @@ class Program(Protocol):
             InvalidUpdateError: the step could not have returned that.
         """
 
+    def stood_for(self, state: Any, name: str, values: Any) -> NodeResult:
+        """Return what a step would have come to in `state` by returning `values`; its conditional edges are asked.
+
+        Raises:
+            InvalidUpdateError: it could not have returned that.
+        """
+
     def command(self, command: Command[Any]) -> NodeResult:
         """Return what a Command from outside writes and where it leads."""
 
@@ -182,6 +189,9 @@ class FunctionProgram:
     def by_hand(self, state: Any, updates: Sequence[StateUpdate]) -> Kept:
         (update,) = updates
         return self.kept(_Body(None, None, (update.values,)))
+
+    def stood_for(self, state: Any, name: str, values: Any) -> NodeResult:
+        raise InvalidUpdateError(f"{self.name!r} is no graph: it has no nodes")
 
     def command(self, command: Command[Any]) -> NodeResult:
         return {}

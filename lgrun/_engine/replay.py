@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from lgrun._engine.ids import interrupt_id
 from lgrun._engine.strands import is_thread
-from lgrun.checkpoint.base import Encoded, Path, PendingWrite
+from lgrun.checkpoint.base import ANY_ARGUMENTS, Encoded, Path, PendingWrite
 
 # --- calls ------------------------------------------------------------------------------------------------------------
 
@@ -108,13 +108,14 @@ class Calls:
             args: summary of the arguments for people.
         """
         own = self._at.get((*parent, place))
-        known = self._same(parent, own, name, digest)
+        known = self._same(parent, place, own, name, digest)
         if known is not None:
             known.used = True
             return Recorded(known.path, known.result) if known.result else Launch(known.path)
         if own is None:
             return self._launch((*parent, place), name, digest, args)
-        if own.used or own.result is None:
+        if own.used or own.result is None or own.digest == ANY_ARGUMENTS:
+            # A result that was put in for another task says nothing of what the code did.
             return self._launch(self._free_path(parent, place[0]), name, digest, args)
         mismatch = Mismatch(describe(own.name, own.args), describe(name, args), own.name == name)
         if own.name == name and place[0] == 0:
@@ -124,14 +125,25 @@ class Calls:
         path = self._free_path(parent, place[0])
         return self._launch(path, name, digest, args, mismatch if place[0] == 0 else None)
 
-    def _same(self, parent: Path, own: _Call | None, name: str, digest: str | None) -> _Call | None:
-        if own is not None and not own.used and own.name == name and own.digest == digest:
+    def _same(
+        self, parent: Path, place: tuple[int, int], own: _Call | None, name: str, digest: str | None
+    ) -> _Call | None:
+        in_thread = is_thread(place[0])
+        if own is not None and not own.used and own.name == name and own.digest in (digest, ANY_ARGUMENTS):
             # Without a digest only the place tells a call, and that of a thread may be another one's.
-            return own if digest is not None or not is_thread(own.path[-1][0]) else None
-        if digest is None or not self._alike:
+            if own.digest == digest and digest is not None:
+                return own
+            if not in_thread:
+                return own
+            if own.digest is None:
+                return None
+        if not self._alike:
             return None
-        alike = self._alike.get((parent, name, digest))
-        return None if alike is None else alike.first_unused()
+        alike = None if digest is None else self._alike.get((parent, name, digest))
+        found = None if alike is None else alike.first_unused()
+        if found is None and in_thread and (put := self._alike.get((parent, name, ANY_ARGUMENTS))) is not None:
+            found = put.first_unused()
+        return found
 
     def _free_path(self, parent: Path, strand: int) -> Path:
         if (parent, strand) not in self._free:

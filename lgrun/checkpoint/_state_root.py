@@ -13,7 +13,7 @@ from lgrun.errors import ConfigurationError, StateError
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["TEMPORARY", "StateRoot", "state_directory", "write_anew", "write_new"]
+__all__ = ["TEMPORARY", "StateRoot", "state_directory", "write_anew", "write_file", "write_new"]
 
 MARKER = "lgrun-state.json"
 TEMPORARY = ".tmp-"
@@ -177,17 +177,26 @@ def write_anew(fs: RealFs, directory: int, name: str, data: bytes, mode: int) ->
     fs.sync_dir(directory)
 
 
+def write_file(fs: RealFs, directory: int, name: str, data: bytes, mode: int | None = None) -> None:
+    """Create a file and sync its bytes. Its name is safe once the directory is synced.
+
+    Raises:
+        OSError: the disk refused; a part of the file may be there.
+    """
+    fd = fs.create_exclusive(name, directory)
+    try:
+        _write_all(fs, fd, data)
+        if mode is not None:
+            fs.chmod(fd, mode)
+        fs.sync(fd)
+    finally:
+        fs.close(fd)
+
+
 def _put_in_place(fs: RealFs, directory: int, name: str, data: bytes, mode: int | None) -> None:
     temporary = f"{TEMPORARY}{os.urandom(6).hex()}"
-    fd = fs.create_exclusive(temporary, directory)
     try:
-        try:
-            _write_all(fs, fd, data)
-            if mode is not None:
-                fs.chmod(fd, mode)
-            fs.sync(fd)
-        finally:
-            fs.close(fd)
+        write_file(fs, directory, temporary, data, mode)
         fs.rename(temporary, directory, name, directory)
     except BaseException:
         _remove(fs, temporary, directory)

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple, TypeVar
 
 from lgrun._fs import MAX_BYTES, RealFs
-from lgrun.checkpoint._state_root import TEMPORARY, write_new
+from lgrun.checkpoint._state_root import TEMPORARY, write_file, write_new
 from lgrun.checkpoint.base import Checkpoint, PendingWrite, Saved
 from lgrun.checkpoint.document import (
     Journal,
@@ -193,6 +193,16 @@ class ThreadFiles:
         name = f"{checkpoint.seq:08d}{_CHECKPOINT}"
         _check_size(len(data), name)
         write_new(self.fs, self.fd, name, data)
+
+    def put_whole(self, checkpoint: Checkpoint, writes: Sequence[PendingWrite]) -> None:
+        """Write a checkpoint and its journal. Their names are safe only once the directory is synced."""
+        writer = JournalWriter(self.thread_id, checkpoint.seq)
+        name = f"{checkpoint.seq:08d}"
+        parts = [(name + _CHECKPOINT, encode_checkpoint(checkpoint))]
+        parts += [(name + _JOURNAL, writer.line(1, writes))] if writes else []
+        for file, data in parts:
+            _check_size(len(data), file)
+            write_file(self.fs, self.fd, file, data)
 
     def put_source(self, sha256: str, source: bytes) -> None:
         """Keep a version of the workflow's source, if it is not kept yet."""

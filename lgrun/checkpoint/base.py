@@ -5,7 +5,7 @@ A run of a functional workflow is an `input` checkpoint, its journal, and an `en
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple, TypeAlias
 
@@ -28,6 +28,9 @@ __all__ = [
 
 Path: TypeAlias = tuple[tuple[int, int], ...]
 """Where a call was made: one (strand, position) pair per level of nesting; () is the entrypoint's body itself."""
+
+ANY_ARGUMENTS = "*"
+"""The digest of a result that was put in by hand: whatever the arguments are now, it is that of the call."""
 
 CheckpointKind: TypeAlias = Literal["input", "step", "end", "update", "fork"]
 WriteKind: TypeAlias = Literal[
@@ -133,13 +136,15 @@ class PendingWrite(NamedTuple):
     |---|---|
     | run | by, pid, args (names of what it was given beside answers): another run took the checkpoint up |
     | start | path, name, digest, args, attempt, pid: a call began; ns, if it is a nested workflow |
-    | result | path, name, digest, args, ms, attempt, cached, value: it returned |
+    | result | path, name, digest, args, ms, attempt, cached, value: it returned; by, if it was put in by hand |
     | error | path, name, type, message, trace, ms, attempt, value (its repr): it raised; path () ends the run |
     | interrupt | path, name, index, digest, id, q, value, schema: a question was asked |
     | answer | id, value, by: it was answered |
     | command | value, by: a graph was written to and led somewhere from outside |
     | cancelled | by: the run was stopped |
     | checkpoint | ns, path, value: what a nested workflow with a memory of its own holds after a call |
+
+    In a thread that was forked, the `run` or `cancelled` with `by` "fork ..." says from where.
     """
 
     kind: WriteKind
@@ -285,6 +290,21 @@ class BaseCheckpointSaver(ABC):
     @abstractmethod
     def threads(self) -> Iterator[str]:
         """Yield the ids of all threads, in no particular order."""
+
+    @abstractmethod
+    def copy_thread(self, old: str, new: str, history: Iterable[Saved]) -> None:
+        """Save a whole thread at once: it is there complete, and survives a power cut, or it is not there at all.
+
+        Args:
+            old: the thread that it is made from, whose workflow's sources it gets, too.
+            new: its id.
+            history: its checkpoints with their journals, oldest first, which name it as their thread.
+
+        Raises:
+            ThreadExistsError: there is such a thread.
+            ThreadBusyError: somebody is about to begin it.
+            StateIOError: the disk refused.
+        """
 
     @abstractmethod
     def delete_thread(self, thread_id: str) -> None:

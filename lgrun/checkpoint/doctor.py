@@ -228,8 +228,8 @@ class _Doctor:
         path = f"threads/{name}"
         names = sorted(self.fs.listdir(fd))
         parts = {entry: part for entry in names if (part := part_of(entry)) is not None}
-        if not parts:
-            problem = "was never begun"
+        if not parts or name.startswith(TEMPORARY):
+            problem = "is a copy that was never finished" if parts else "was never begun"
             yield self.found(path, "litter", problem, "remove it", lambda: self.fs.remove_tree(name, threads))
             return
         for entry in names:

@@ -6,13 +6,14 @@ What is acknowledged survives a power cut. See `_thread_files` for the files, `d
 
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 from lgrun._configuration import configured_switch
 from lgrun._fs import RealFs
 from lgrun.checkpoint._claim import Disk, FileClaim, Place
+from lgrun.checkpoint._copying import Copy, remove_unfinished, sources_of
 from lgrun.checkpoint._lock import (
     LOCK,
     ThreadLock,
@@ -20,13 +21,14 @@ from lgrun.checkpoint._lock import (
     elsewhere_message,
     is_alive,
     is_elsewhere,
+    local_time,
     parse_holder,
     try_lock,
 )
-from lgrun.checkpoint._state_root import StateRoot, state_directory
+from lgrun.checkpoint._state_root import TEMPORARY, StateRoot, state_directory
 from lgrun.checkpoint._thread_files import ReadJournal, ThreadFiles, directory_name, source_name, thread_in
 from lgrun.checkpoint.base import BaseCheckpointSaver, Checkpoint, Saved
-from lgrun.errors import DamagedStateError, ThreadBusyError
+from lgrun.errors import DamagedStateError, ThreadBusyError, ThreadExistsError
 
 __all__ = ["FileClaim", "FileSaver", "state_directory"]
 
@@ -141,11 +143,44 @@ class FileSaver(BaseCheckpointSaver):
                 return
             try:
                 for name in self._fs.listdir(threads):
+                    if name.startswith(TEMPORARY):
+                        continue  # a thread that is being copied
                     found = thread_in(self._fs, name, threads, f"{self.directory}/{_THREADS}/{name}")
                     if found is not None:
                         yield found
             finally:
                 self._fs.close(threads)
+
+    def copy_thread(self, old: str, new: str, history: Iterable[Saved]) -> None:
+        """Save a whole thread at once; see `BaseCheckpointSaver.copy_thread`."""
+        with Disk(f"{self.directory}/{_THREADS}"):
+            threads = self._open_threads(create=True)
+            assert threads is not None
+            copy = None
+            try:
+                remove_unfinished(self._fs, threads)
+                copy = Copy(self._fs, threads, f"{self.directory}/{_THREADS}", new)
+                with self._reading(old) as files:
+                    for sha256, source in sources_of(files) if files else ():
+                        copy.add_source(sha256, source)
+                copy.fill(history, local_time(time.time()))
+                while not copy.move(directory_name(new)):
+                    self._make_room(new)
+                self._root.sync()
+            finally:
+                if copy is not None:
+                    copy.leave()
+                self._fs.close(threads)
+
+    def _make_room(self, thread_id: str) -> None:
+        """Remove what a run has left that died before it had begun the thread."""
+        place = self._lock(thread_id, 0.0)
+        try:
+            if place.files.exists() and place.files.numbers():
+                raise ThreadExistsError(f"there is a thread {thread_id!r}")
+            place.remove()
+        finally:
+            place.leave()
 
     def delete_thread(self, thread_id: str) -> None:
         """Remove a thread; see `BaseCheckpointSaver.delete_thread`."""

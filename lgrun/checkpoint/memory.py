@@ -3,11 +3,11 @@
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from lgrun.checkpoint.base import BaseCheckpointSaver, Checkpoint, Claim, PendingWrite, Saved
 from lgrun.checkpoint.document import check_new, is_meant, number_in
-from lgrun.errors import StateError, ThreadBusyError
+from lgrun.errors import StateError, ThreadBusyError, ThreadExistsError
 
 __all__ = ["InMemorySaver", "MemoryClaim", "MemorySaver"]
 
@@ -80,6 +80,21 @@ class InMemorySaver(BaseCheckpointSaver):
         with self._lock:
             names = list(self._threads)
         yield from names
+
+    def copy_thread(self, old: str, new: str, history: Iterable[Saved]) -> None:
+        """Save a whole thread at once; see `BaseCheckpointSaver.copy_thread`."""
+        made = _Thread()
+        for checkpoint, writes in history:
+            check_new(checkpoint, new, made.last())
+            made.checkpoints[checkpoint.seq] = checkpoint
+            made.journals[checkpoint.seq] = list(writes)
+        with self._lock:
+            if new in self._threads:
+                raise ThreadExistsError(f"there is a thread {new!r}")
+            if new in self._held:
+                raise _busy(new)
+            if made.checkpoints:
+                self._threads[new] = made
 
     def delete_thread(self, thread_id: str) -> None:
         """Remove a thread; see `BaseCheckpointSaver.delete_thread`."""

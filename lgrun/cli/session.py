@@ -17,6 +17,7 @@ from lgrun.checkpoint.base import (
     thread_status,
 )
 from lgrun.checkpoint.file import FileClaim, FileSaver
+from lgrun.checkpoint.ids import fresh_id
 from lgrun.cli import discover
 from lgrun.cli.configuration import setting
 from lgrun.cli.diagnostics import Problem, short_path
@@ -105,20 +106,12 @@ def check_thread_id(thread: str) -> str:
 
 def new_thread_id(title: str, exists: Callable[[str], bool]) -> str:
     """Return an id nobody uses: the workflow's name and four characters, more if that is taken."""
-    length = 4
-    while exists(thread := f"{slug(title)}-{_random_base32(length)}"):
-        length += 1
-    return thread
+    return fresh_id(slug(title), exists, os.urandom)
 
 
 def slug(title: str) -> str:
     """Return a workflow's name as generated thread ids begin with it."""
     return re.sub(r"[^a-z0-9._-]+", "-", title.lower()).strip("-.")[:40] or "run"
-
-
-def _random_base32(length: int) -> str:
-    # Without i, l, o and u: read aloud and typed without mistakes.
-    return "".join("0123456789abcdefghjkmnpqrstvwxyz"[byte & 31] for byte in os.urandom(length))
 
 
 def resolve(typed: str, saver: BaseCheckpointSaver, *, acting: bool) -> str:

@@ -1,14 +1,11 @@
-"""One step of a thread: what is typed behind a `/`, and how the step is shown.
-
-THREAD/4        row 4 of its history        THREAD/q1       question q1 with its answer
-THREAD/draft    the last task called draft  THREAD/draft.2  the second one
-"""
+"""One step of a thread: what is typed behind a `/` (see `checkpoint.references`), and how the step is shown."""
 
 import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 from lgrun.checkpoint.base import BaseCheckpointSaver, Checkpoint
+from lgrun.checkpoint.references import meant, names_of
 from lgrun.cli.diagnostics import Problem
 from lgrun.cli.render.history import cells, clock
 from lgrun.cli.render.text import brief, dump, nearest, one_line
@@ -33,30 +30,14 @@ def find_step(rows: Sequence[Row], thread: str, step: str) -> Row:
     Raises:
         Problem: there is none (exit 4).
     """
-    if re.fullmatch(r"\d{1,9}", step, re.ASCII):
-        found = [row for row in rows if row.n == int(step)]
-    elif re.fullmatch(r"q\d{1,9}", step, re.ASCII):
-        found = [row for row in rows if row.kind == "ask" and f"q{row.q}" == step]
-    else:
-        found = _tasks(rows, step)
-    if not found:
+    found = meant(rows, step)
+    if found is None:
         raise _no_step(rows, thread, step)
-    return found[-1]
-
-
-def _tasks(rows: Sequence[Row], step: str) -> list[Row]:
-    """Return the tasks of that name; `draft.2` is the second one, unless a task is called that."""
-    named = [row for row in rows if row.kind == "task" and row.name == step]
-    name, dot, number = step.rpartition(".")
-    if named or not dot or not re.fullmatch(r"[1-9]\d{0,8}", number, re.ASCII):
-        return named
-    each = [row for row in rows if row.kind == "task" and row.name == name]
-    return each[int(number) - 1 : int(number)]
+    return found
 
 
 def _no_step(rows: Sequence[Row], thread: str, step: str) -> Problem:
-    names = list(dict.fromkeys(row.name for row in rows if row.kind == "task"))
-    questions = [f"q{row.q}" for row in rows if row.kind == "ask"]
+    names, questions = names_of(rows)
     near = nearest(step, [*names, *questions])
     there = f"{thread} has {len(rows)} row{'' if len(rows) == 1 else 's'}"
     there += f", tasks {', '.join(names[:20])}" if names else ", no tasks"

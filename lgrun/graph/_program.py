@@ -256,24 +256,26 @@ class GraphProgram:
         for values, as_node, _ in updates:
             if as_node == END:
                 return self.kept(base._replace(nodes=(), sends=(), added=(), deferred=()))
-            results.append(self._as_node(base, values, as_node or self._last(base)))
+            name = as_node or self._last(base)
+            results.append((name, self.stood_for(base, name, values)))
         merged = {**base.values, **self.plan.merged(base.values, [result for _, result in results])}
         stood = tuple(dict.fromkeys(name for name, _ in results))
         # A deferred node whose turn had come still waits for it.
         waiting = [name for name in base.nodes if self.plan.nodes[name].defer and name not in stood]
         return self.kept(self._led(base, merged, (*base.deferred, *waiting), results, stood))
 
-    def _as_node(self, state: Standing, values: Any, name: str) -> tuple[str, NodeResult]:
-        """Return what a node would have come to by returning `values`."""
+    def stood_for(self, state: Standing, name: str, values: Any) -> NodeResult:
         if name not in self.plan.nodes:
             raise InvalidUpdateError(f"Node {name} does not exist")
         result = self.plan.taken_in(values) if name == START else self.plan.result(values)
         seen = {**state.values, **self.plan.merged(state.values, [result])}
         for branch in self.plan.nodes[name].branches:
+            if branch.is_async:
+                raise InvalidUpdateError(f"Node {name} has an async conditional edge, which only a run can ask")
             # Outside a run there is nothing to offer.
             led = branch.targets(branch.call(coerced(branch.schema, seen), **dict.fromkeys(branch.inject)))
             result["goto"] = [*result.get("goto", ()), *led]
-        return name, result
+        return result
 
     def _last(self, state: Standing) -> str:
         """Return the node that ran last."""

@@ -2,16 +2,18 @@
 
 import os
 import threading
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from lgrun.checkpoint.base import BaseCheckpointSaver, Checkpoint, Encoded, PendingWrite
+from lgrun.checkpoint.base import BaseCheckpointSaver, Checkpoint, Encoded, PendingWrite, Saved
 from lgrun.checkpoint.document import new_checkpoint_id
 from lgrun.checkpoint.file import FileSaver
 from lgrun.checkpoint.memory import InMemorySaver, MemorySaver
-from lgrun.errors import StateError, ThreadBusyError
+from lgrun.errors import StateError, ThreadBusyError, ThreadExistsError
 
 # DURABILITY.md, section 6.
 THREAD_IDS = [
@@ -206,6 +208,41 @@ def test_released_claim_writes_nothing(saver: BaseCheckpointSaver) -> None:
         claim.append(1, [result("a")])
     with pytest.raises(StateError, match="released"):
         claim.put(checkpoint("t", 2))
+
+
+def test_copy(saver: BaseCheckpointSaver) -> None:
+    """A whole thread is there at once; the old one and the copy go their own ways."""
+    made = fill(saver)
+    told = [Saved(replace(point, thread="u"), writes) for point, writes in saver.history("t", oldest_first=True)]
+    saver.copy_thread("t", "u", iter(told))
+
+    assert list(saver.history("u", oldest_first=True)) == told
+    assert sorted(saver.threads()) == ["t", "u"]
+    claim = saver.claim("u")
+    claim.append(3, [result("more")])
+    claim.put(checkpoint("u", 4))
+    claim.release()
+    assert [saved.checkpoint for saved in saver.history("t")] == made[::-1]
+    assert [write.name for write in saver.load("t").writes] == ["task3"]  # type: ignore[union-attr]
+
+
+def test_a_copy_replaces_nothing(saver: BaseCheckpointSaver) -> None:
+    """A thread that is there stays as it is; a history that is none makes no thread."""
+    fill(saver)
+    before = list(saver.history("t"))
+    with pytest.raises(ThreadExistsError):
+        saver.copy_thread("t", "t", before[::-1])
+    with pytest.raises(ValueError, match="put into thread"):
+        saver.copy_thread("t", "u", before[::-1])
+
+    def breaks() -> Iterator[Saved]:
+        yield Saved(checkpoint("u", 1), [])
+        raise KeyError("the reader failed")
+
+    with pytest.raises(KeyError):
+        saver.copy_thread("t", "u", breaks())
+    assert list(saver.threads()) == ["t"]
+    assert list(saver.history("t")) == before
 
 
 def test_delete(saver: BaseCheckpointSaver) -> None:

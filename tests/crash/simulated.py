@@ -166,6 +166,8 @@ class SimulatedFs(RealFs):
         source, target = self._folder(old_parent), self._folder(new_parent)
         node = self._entry(old, old_parent)
         replaced = target.names.get(new)
+        if isinstance(replaced, Folder) and replaced.names:
+            raise _fail(errno.ENOTEMPTY, new)
         if isinstance(replaced, File):
             replaced.links -= 1
         del source.names[old]

@@ -229,6 +229,9 @@ def runs(thread: Config, options: RunOptions) -> None:
     assert_type(flow.get_state_history(thread, limit=3), Iterator[StateSnapshot])
     assert_type(flow.update_state(thread, entrypoint.final(value=1, save=2)), dict[str, Any])
     assert_type(flow.bulk_update_state(thread, [[StateUpdate("x")]]), dict[str, Any])
+    assert_type(
+        flow.fork(thread, before="draft.2", set={"draft": 1}, answers={"q1": "no"}, thread="new"), dict[str, Any]
+    )
     assert_type(flow.with_config(tags=["x"]), Workflow)
     durability: Durability = "async"
     mode: StreamMode = "values"
@@ -245,6 +248,7 @@ async def aruns(thread: Config) -> None:
     assert_type(await flow.abatch(["x"]), list[Any])
     assert_type(await flow.aget_state(thread), StateSnapshot)
     assert_type(await flow.aupdate_state(thread, 1), dict[str, Any])
+    assert_type(await flow.afork(thread, before="draft"), dict[str, Any])
 
 
 def commands(command: Command) -> Command:
@@ -375,6 +379,7 @@ def raised(code: Sequence[type[BaseException]] = ()) -> None:
     states: list[type[errors.StateError]] = [errors.DamagedStateError, errors.NewerFormatError, errors.StateIOError]
     states.append(errors.ConfigurationError)
     own: list[type[errors.LgrunError]] = [errors.ReplayMismatchError, errors.SwallowedInterruptError]
+    own += [errors.ForkError, errors.ThreadExistsError]
     plain: list[type[Exception]] = [errors.EmptyInputError, errors.InvalidUpdateError, errors.GraphRecursionError]
     plain += [errors.NodeCancelledError, errors.UnknownInterruptError, *states, *own]
     assert_type(errors.NodeError("n", ValueError()).error, Exception)

@@ -36,6 +36,7 @@ PUBLIC = [
 ]
 
 BETWEEN_MODULES = {
+    "lgrun.checkpoint.base": {"ANY_ARGUMENTS"},
     "lgrun.workflow": {"Extras", "Listener", "check_saver", "workflows_in"},
 }
 """Names without an underscore that only modules of lgrun use."""
