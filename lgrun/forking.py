@@ -42,23 +42,19 @@ class Fork:
     @property
     def kept(self) -> list[str]:
         """Return the names of the calls and questions that are done, in the order in which they began."""
-        return [_name(point) for point in points_of(self._new()) if self._is_done(point)]
+        done = self._done()
+        return [_name(point) for point in points_of(Saved(self.saved.checkpoint, self.writes)) if _key(point) in done]
 
     @property
     def again(self) -> list[str]:
         """Return the names of the calls and questions that had begun and will be made again."""
-        done = {_key(point) for point in points_of(self._new()) if self._is_done(point)}
-        begun = {write.path for write in self.saved.writes}
-        again = [point for point in points_of(self.saved) if _key(point) not in done and point.path in begun]
-        return [_name(point) for point in again]
+        done, begun = self._done(), {write.path for write in self.saved.writes}
+        points = [point for point in points_of(self.saved) if _key(point) not in done]
+        return [_name(point) for point in points if point.path in begun]
 
-    def _new(self) -> Saved:
-        return Saved(self.saved.checkpoint, self.writes)
-
-    def _is_done(self, point: Point) -> bool:
-        if point.kind == "ask":
-            return any(write.kind == "answer" and write.id == point.id for write in self.writes)
-        return any(write.kind == "result" and write.path == point.path for write in self.writes)
+    def _done(self) -> set[Any]:
+        answers: set[Any] = {write.id for write in self.writes if write.kind == "answer"}
+        return answers | {write.path for write in self.writes if write.kind == "result"}
 
 
 def points(saver: BaseCheckpointSaver, thread: str, checkpoint: int | str | None = None) -> list[Point]:
@@ -76,6 +72,8 @@ def planned(
     answers: Mapping[str, Any] = {},
     node: NodeResult | None = None,
     by: str | None = None,
+    anew: bool = False,
+    where: str | None = None,
 ) -> Fork:
     """Say what a fork comes to. Nothing is written.
 
@@ -88,6 +86,8 @@ def planned(
         answers: what questions are to have been answered.
         node: says what a node comes to; needed where `results` has one.
         by: who puts in results and answers, for the record.
+        anew: of the latest checkpoint, too, nothing that was done after it is kept, as of an older one.
+        where: what is recorded as the point of the fork; by default what it was called here.
 
     Raises:
         ForkError: there is no such thread, call or question, or it cannot be forked there.
@@ -107,9 +107,14 @@ def planned(
                 f"{_name(point)} is in a later step of thread {thread!r} than the point of the fork: it is not kept"
             )
     saved = at if seq == at.checkpoint.seq else _at(saver, thread, seq)
-    where = _where(thread, checkpoint, before, start, [point for point, _ in puts], [point for point, _ in replies])
+    where = where or _place(thread, checkpoint, before)
+    changes_made = [
+        *(f"{_name(point)} set" for point, _ in puts),
+        *(f"{_name(point)} answered" for point, _ in replies),
+    ]
+    where += f" with {', '.join(changes_made)}" if changes_made else ""
     mark = PendingWrite("cancelled", datetime.now(UTC).isoformat(), by=MARK + where)
-    if not asked and thread_status(saved, held=False) == "done":
+    if not asked and not anew and thread_status(saved, held=False) == "done":
         return Fork(thread, saved, [*saved.writes, mark._replace(kind="run")], where)
     again = [start.id] if start and start.id and start.seq == seq and start not in changed else []
     changes = Changes(
@@ -117,7 +122,7 @@ def planned(
         again=again,
         results={point.path: _result(saved, point, value, mark, by, node) for point, value in puts},
         answers={point.id or "": _encoded(value, f"the answer to q{point.q}") for point, value in replies},
-        anew=not asked and checkpoint is not None and _is_older(saver, at),
+        anew=not asked and (anew or (checkpoint is not None and _is_older(saver, at))),
     )
     return Fork(thread, saved, kept(saved, changes, mark=mark, by=by), where)
 
@@ -208,21 +213,11 @@ def _question(thread: str, known: Sequence[Point], wanted: str) -> Point:
     return point
 
 
-def _where(
-    thread: str,
-    checkpoint: int | str | None,
-    before: str | Point | None,
-    start: Point | None,
-    puts: Sequence[Point],
-    replies: Sequence[Point],
-) -> str:
-    place = thread
-    if start is not None:
-        place += f"/{before if isinstance(before, str) else _name(start)}"
-    elif checkpoint is not None:
-        place += f"/{checkpoint}"
-    changes = [*(f"{point.name} set" for point in puts), *(f"q{point.q} answered" for point in replies)]
-    return f"{place} with {', '.join(changes)}" if changes else place
+def _place(thread: str, checkpoint: int | str | None, before: str | Point | None) -> str:
+    step = checkpoint if before is None else before
+    if isinstance(step, Point):
+        step = _name(step)
+    return thread if step is None else f"{thread}/{step}"
 
 
 def _name(point: Point) -> str:

@@ -476,10 +476,15 @@ class Workflow:
         saver, whole = self._saver(), merged(self.config, config)
         wanted = whole["configurable"].get("checkpoint_id")
         points: dict[str, Any] = {"before": before, "results": set or {}, "answers": answers or {}}
-        fork = planned(saver, thread_id(whole), wanted, node=self._stood_for, **points)
+        fork = planned(saver, thread_id(whole), wanted, node=self.node_result, **points)
         return {"configurable": {"thread_id": made(saver, fork, thread)}}
 
-    def _stood_for(self, saved: Saved, name: str, values: Any) -> Any:
+    def node_result(self, saved: Saved, name: str, values: Any) -> Any:
+        """Return what a node of the graph comes to that returns `values` at a checkpoint, as it is recorded.
+
+        Raises:
+            InvalidUpdateError: it could not return that.
+        """
         return self._program.stood_for(standing(self._program, saved), name, values)
 
     async def afork(self, config: Config, **points: Any) -> dict[str, Any]:

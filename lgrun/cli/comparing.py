@@ -155,12 +155,15 @@ def run_side(view: ThreadView, run: int) -> Side:
 
 
 _ENDS = {"result": "done", "error": "failed", "stop": "stopped", "ask": "waiting"}
+"""How a run stands after a row. After a fork it stands as it was left, but nobody died there."""
 
 
 def _ended(rows: Sequence[Row]) -> str:
     """Return how a run stood when the next one began."""
     status = "crashed"
     for row in rows:
+        if row.kind == "fork" and status == "crashed":
+            status = "stopped"
         status = _ENDS.get(row.kind, "crashed" if row.kind in ("continue", "answer", "task") else status)
     return status
 

@@ -28,6 +28,7 @@ _WANTED = {
     "rm": _ALL - {"running"},
     "show": _ALL,
     "diff": _ALL,
+    "fork": _ALL,
     "history": _ALL,
 }
 """Of which threads a command can do something, by how they stand."""
@@ -154,11 +155,11 @@ def _threads(command: str, state: str | None, current: str, arguments: list[str]
     found = [one for one in _seen(state) if one.status in _WANTED[command] and one.thread not in arguments]
     if not slash:
         yield from ((one.thread, _about(one)) for one in found)
-    elif command in ("show", "diff"):
+    elif command in ("show", "diff", "fork"):
         for one in found:
             if one.thread == thread:
                 yield from ((f"{thread}/{name}", "task") for name in dict.fromkeys(one.tasks))
-                yield from ((f"{thread}/q{number}", text) for number, text, _ in one.questions)
+                yield from ((f"{thread}/q{number}", text) for number, text in one.asked)
 
 
 def _answers(thread: str, state: str | None, current: str) -> Iterator[Candidate]:

@@ -153,3 +153,12 @@ def is_scalar(annotation: Any) -> bool:
     if origin is typing.Literal:
         return True
     return isinstance(origin, type) and (origin in SCALARS or is_text_form(origin) or issubclass(origin, enum.Enum))
+
+
+def returned_by(module: types.ModuleType, name: str) -> Any:
+    """Return the type that a task of a file declares for its result; `Any` if it is not there or says nothing."""
+    from lgrun.func import TaskFunction
+
+    tasks = (value for value in vars(module).values() if isinstance(value, TaskFunction))
+    task = next((each for each in tasks if each.__name__ == name), None)
+    return Any if task is None else hints(inspect.unwrap(task)).get("return", Any)

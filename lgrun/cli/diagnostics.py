@@ -6,6 +6,8 @@
 
 import errno
 import os
+import re
+import shlex
 import sys
 import traceback
 from collections.abc import Iterator, Sequence
@@ -206,6 +208,11 @@ def explain(error: BaseException, *, thread: str | None = None, resume: str | No
         return error
     if isinstance(error, errors.ThreadBusyError):
         return Problem("busy", str(error), status=ExitStatus.BUSY, hint="wait for it with --wait 5m")
+    if isinstance(error, errors.ThreadExistsError):
+        return Problem("thread-exists", str(error), hint="another name:  -t ID")
+    if isinstance(error, errors.ForkError):
+        status = ExitStatus.NOT_FOUND if error.known else ExitStatus.USAGE
+        return Problem("cannot-fork", str(error), status=status)
     if isinstance(error, errors.StateIOError):
         return Problem("state-io", str(error), status=ExitStatus.STATE_IO)
     if isinstance(error, errors.ConfigurationError):
@@ -218,7 +225,7 @@ def explain(error: BaseException, *, thread: str | None = None, resume: str | No
             "replay-mismatch",
             f"replay mismatch: {error}",
             status=ExitStatus.REFUSED,
-            context=["finished tasks and answers are kept"],
+            context=["finished tasks and answers are kept", *_from_there(str(error), resume)],
             hint=f"to go on all the same:  {resume} --on-change ignore" if resume else None,
         )
     if isinstance(error, errors.UnknownInterruptError):
@@ -229,6 +236,16 @@ def explain(error: BaseException, *, thread: str | None = None, resume: str | No
         # Files of the state have names; what is left is what the shell has put stdout to.
         return Problem("stdout", f"stdout could not be written: {error.strerror}", status=ExitStatus.STATE_IO)
     return None
+
+
+def _from_there(mismatch: str, resume: str | None) -> Iterator[str]:
+    """Say how the call that was recorded can be made again in another thread, with what the code says now."""
+    recorded = re.match(r"recorded ([^(]+)\(", mismatch)
+    if resume is None or recorded is None or recorded[1] == "interrupt":
+        return
+    program, _, thread, *options = shlex.split(resume)
+    typed = shlex.join([program, "fork", f"{thread}/{recorded[1]}", *options])
+    yield f"to run again from there, in a new thread:  {typed}"
 
 
 _DISK_REFUSES = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EFBIG)

@@ -13,13 +13,17 @@ _MOST = 100
 
 
 class Glance(NamedTuple):
-    """A thread: how it stands, its open questions (number, text, options), the names of its latest tasks."""
+    """A thread: how it stands, its open questions (number, text, options), the names of its latest tasks.
+
+    `asked` are the questions of its last run, the answered ones included.
+    """
 
     thread: str
     status: str
     workflow: str
     questions: list[tuple[int, str, list[Any]]]
     tasks: list[str]
+    asked: list[tuple[int, str]]
 
 
 def state_directory(given: str | None) -> str:
@@ -54,9 +58,11 @@ def glances(directory: str) -> list[Glance]:
     root = os.path.join(directory, "threads")
     try:
         with os.scandir(root) as entries:
-            found = sorted(((_touched(entry.path), entry.path) for entry in entries), reverse=True)
+            # A name with a dot is a thread that is being copied.
+            names = [entry.path for entry in entries if not entry.name.startswith(".")]
     except OSError:
         return []
+    found = sorted(((_touched(path), path) for path in names), reverse=True)
     seen = []
     for _, path in found[:_MOST]:
         try:
@@ -83,15 +89,15 @@ def _glance(path: str) -> Glance:
     # The journal of a run that is done belongs to the checkpoint before its end.
     told = _records(os.path.join(path, f"{int(latest[:8]) - 1:08}.writes.jsonl")) if complete else records
     tasks = [str(record["name"]) for record in told if record.get("kind") == "start" and record.get("digest")]
+    asked = [(number, text) for number, text, _ in _questions([r for r in told if r.get("kind") == "interrupt"])]
     questions = [] if complete else _questions(records)
     status = _status(records, bool(questions))
     if complete:
         status = "done"
     if _is_held(os.path.join(path, "lock")):
         status = "running"
-    return Glance(
-        str(point["thread"]), status, str(origin.get("ref") or point.get("entrypoint") or ""), questions, tasks
-    )
+    name = str(origin.get("ref") or point.get("entrypoint") or "")
+    return Glance(str(point["thread"]), status, name, questions, tasks, asked)
 
 
 def _read(path: str) -> Any:

@@ -1,17 +1,17 @@
 """Going on with a thread: what `resume` and `invoke --once` have in common."""
 
 import signal
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from lgrun.cli.env import Environment
 from lgrun.cli.status import ExitStatus
 
 if TYPE_CHECKING:
-    from lgrun.checkpoint.base import BaseCheckpointSaver
+    from lgrun.checkpoint.base import BaseCheckpointSaver, Saved
     from lgrun.cli.loading import Loaded
     from lgrun.cli.question import Question
-    from lgrun.cli.session import Standing
+    from lgrun.cli.session import Guarded, Standing
     from lgrun.cli.settings import Settings
 
 
@@ -126,6 +126,72 @@ class Manner:
     def on_mismatch(self) -> str:
         """What to do about another call: in the middle of a run nobody can be asked."""
         return "fail" if self.on_change == "ask" else self.on_change
+
+
+def take_up(
+    env: Environment,
+    saver: "Guarded",
+    standing: "Standing",
+    questions: "list[Question]",
+    answers: dict[str, Any],
+    manner: Manner,
+    *,
+    given: str | None,
+    loaded: "Loaded | None" = None,
+) -> ExitStatus:
+    """Do what `resume` does, whatever way the thread stands.
+
+    Args:
+        env: the world.
+        saver: where the thread is.
+        standing: how it stands.
+        questions: its open questions.
+        answers: to these, by interrupt id.
+        manner: how it goes on.
+        given: the workflow as it was typed, None for the recorded one.
+        loaded: the workflow, if it is loaded already.
+    """
+    from lgrun.cli.settings import check_recorded
+    from lgrun.cli.views import print_done
+
+    assert standing.saved is not None
+    thread = standing.saved.checkpoint.thread
+    if standing.status == "done":
+        return print_done(env, saver, thread)
+    if standing.status == "waiting" and not answers and not env.interactive():
+        return still_waiting(env, saver, standing, questions)
+    if standing.status == "crashed":
+        say_what_died(env, standing)
+    check_recorded(standing.saved, manner.settings)
+    loaded = loaded or load_of(env, saver, standing.saved, given)
+    agreed = _attached(env, saver, standing.saved, loaded, manner.on_change)
+    saver.origin = {**(saver.origin or {}), **manner.settings.names()}
+    return go_on(env, loaded, standing.brief(), questions, answers, replace(manner, on_change=agreed))
+
+
+def load_of(env: Environment, saver: "Guarded", saved: "Saved", given: str | None) -> "Loaded":
+    """Find and load a thread's workflow; `given`: as it was typed, None for the recorded one."""
+    from lgrun.cli.loading import load
+    from lgrun.cli.session import origin_of, workflow_of
+
+    origin = origin_of(saver, saved)
+    reference = workflow_of(env, saved.checkpoint.thread, origin, given=given)
+    return load(reference, env, recorded=origin.get("path"))
+
+
+def _attached(env: Environment, saver: "Guarded", saved: "Saved", loaded: "Loaded", on_change: str) -> str:
+    """Make the workflow keep its threads where this one is, and compare it with the one that ran; see `say_change`."""
+    from lgrun.cli.memories import Memories
+    from lgrun.cli.session import attach, origin_of, state_path
+
+    origin = origin_of(saver, saved)
+    saver.origin, saver.source = loaded.origin(), loaded.source
+    memories = Memories(loaded, state_path(env))
+    for notice in (*attach(loaded, saver), *memories.attach()):
+        env.say(f"! {notice}")
+    agreed = say_change(env, loaded, saved.checkpoint.thread, origin, on_change)
+    memories.plant()
+    return agreed
 
 
 def go_on(

@@ -120,7 +120,10 @@ _RUN: dict[str, Schema] = {
     "ended": _or_null(_TIME),
     "next": _TEXTS,
 }
-_RUN_OPTIONAL: dict[str, Schema] = {"state": _ANY}
+_RUN_OPTIONAL: dict[str, Schema] = {
+    "state": _ANY,
+    "forked_from": {"type": "string", "description": "THREAD/STEP, and what was put in there"},
+}
 
 _MS: Schema = _or_null(_COUNT)
 _CALL: dict[str, Schema] = {"id": {"type": "string", "description": "of the call"}, "name": _TEXT}

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from lgrun.checkpoint.base import Checkpoint, Encoded, Path, PendingWrite, Saved
+from lgrun.checkpoint.forking import forked_from
 from lgrun.checkpoint.ids import task_id
 from lgrun.cli.happenings import Happening
 from lgrun.cli.question import question_of
@@ -75,6 +76,8 @@ class Rebuilder:
 
     def _happen(self, write: PendingWrite, point: Checkpoint) -> Iterator[Happening]:
         match write.kind:
+            case "run" if forked_from(write) is not None:
+                pass
             case "run":
                 # What a killed run had begun was lost.
                 self._running.clear()

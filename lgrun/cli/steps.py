@@ -32,11 +32,12 @@ def find_step(rows: Sequence[Row], thread: str, step: str) -> Row:
     """
     found = meant(rows, step)
     if found is None:
-        raise _no_step(rows, thread, step)
+        raise no_step(rows, thread, step)
     return found
 
 
-def _no_step(rows: Sequence[Row], thread: str, step: str) -> Problem:
+def no_step(rows: Sequence[Row], thread: str, step: str) -> Problem:
+    """Return the refusal of a step that is not there, with what there is."""
     names, questions = names_of(rows)
     near = nearest(step, [*names, *questions])
     there = f"{thread} has {len(rows)} row{'' if len(rows) == 1 else 's'}"

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from lgrun.checkpoint.base import Checkpoint, Encoded, Path, PendingWrite, Saved
+from lgrun.checkpoint.forking import forked_from
 from lgrun.cli.render.text import seconds_between
 from lgrun.cli.render.values import readable, untag
 from lgrun.constants import START
@@ -31,7 +32,7 @@ class Row:
         ms: how long it took; of a question, how long it waited.
         attempt: which attempt it was.
         cached: the result came from the task cache.
-        by: who did it.
+        by: who did it; of a fork, where the thread was forked from.
         q: number of the question.
         id: of the question.
         schema: of its answer.
@@ -181,6 +182,9 @@ def _write_rows(write: PendingWrite, started: dict[Any, Row], asked: dict[str, R
             yield row
         case "answer":
             yield _answer(write, asked.get(write.id or ""))
+        case "run" | "cancelled" if forked_from(write) is not None:
+            started.clear()
+            yield Row(run=0, at=write.at, kind="fork", by=write.by)
         case "run":
             # What a killed run had begun was lost; the next run's attempt is another row.
             started.clear()
@@ -191,6 +195,7 @@ def _write_rows(write: PendingWrite, started: dict[Any, Row], asked: dict[str, R
 
 def _finish(row: Row, write: PendingWrite) -> None:
     row.at, row.ms, row.attempt, row.cached = write.at, write.ms, write.attempt, bool(write.cached)
+    row.by = write.by
     if write.kind == "result":
         row.status, row.value = "done", write.value
         if row.node and write.value is not None:
@@ -235,7 +240,7 @@ def last_error(rows: Iterable[Row]) -> Row | None:
     found: Row | None = None
     task: Row | None = None
     for row in rows:
-        if row.kind in ("input", "continue", "result"):
+        if row.kind in ("input", "continue", "result", "fork"):
             found = task = None
         elif row.status == "failed" and row.kind == "task":
             task = row

@@ -170,6 +170,7 @@ COMMANDS = (
     "watch",
     "list",
     "show",
+    "fork",
     "history",
     "diff",
     "rm",

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from .conftest import World
-from .sources import ASK, HEAD, HELLO
+from .sources import ASK, HEAD, HELLO, REVIEW
 
 README = (Path(__file__).parents[2] / "README.md").read_text()
 SHELLS = [
@@ -261,3 +261,18 @@ def test_a_batch(lgrun: World, shell: str) -> None:
     results = [json.loads(line) for line in (lgrun.folder / "results.ndjson").read_text().splitlines()]
     assert [result["value"] for result in results] == [1, 2, 3]
     assert sorted((lgrun.folder / "ran.txt").read_text().split()) == ["1", "2", "2", "3"]
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+def test_what_if(lgrun: World, shell: str) -> None:
+    """The same run with the other answer, compared with the first one; no task of it runs again."""
+    lgrun.write("review.py", REVIEW)
+    lgrun("invoke", "review.py", "-t", "t 1", "topic=cats")
+    lgrun("resume", "t 1", "q1=yes")
+    lgrun("resume", "t 1", "q2=me")
+
+    done = sh(lgrun, shell, printed('lgrun diff "$T"'), T="t 1")
+
+    assert done.returncode == 0, done.stderr
+    assert '- $.questions.q1.answer: "yes"\n+ $.questions.q1.answer: "no"\n' in done.stdout
+    assert (lgrun.folder / "ran.txt").read_text() == "draft\n"

@@ -11,7 +11,8 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from lgrun.checkpoint.base import Saved, open_questions
 from lgrun.checkpoint.file import FileSaver
-from lgrun.errors import StateIOError, ThreadBusyError, UnknownInterruptError
+from lgrun.checkpoint.forking import forked_from
+from lgrun.errors import ForkError, StateIOError, ThreadBusyError, UnknownInterruptError
 from lgrun.types import Command
 from tests.crash.faults import ERRNOS, Call, Failing, Layer, Meddler, honest
 from tests.crash.simulated import SimulatedFs
@@ -127,6 +128,28 @@ class Life(RuleBasedStateMachine):
 
         self.act(do)
         assert self.saved() == before
+
+    @precondition(lambda self: self.saved() is not None)
+    @rule(step=st.sampled_from(["step.1", "step", "q1", None]))
+    def fork(self, step: str | None) -> None:
+        """The thread stays as it is; the fork is there complete or not at all, and forgets nothing it has kept."""
+        before = list(FileSaver(STATE, fs=self.disk).history("t"))
+        made: list[Any] = []
+
+        def do(flow: Any, saver: FileSaver, ledger: Ledger) -> None:
+            try:
+                made.append(flow.fork(CONFIG, before=step, thread="u"))
+            except ForkError:
+                pass  # there is no such step yet
+
+        self.act(do)
+        reader = FileSaver(STATE, fs=self.disk)
+        assert list(reader.history("t")) == before
+        fork = list(reader.history("u", oldest_first=True))
+        assert fork or not made
+        assert [saved.checkpoint.seq for saved in fork] == [*range(1, len(fork) + 1)]
+        assert not fork or forked_from(fork[-1].writes[-1]) is not None
+        reader.delete_thread("u")
 
     @rule()
     def two_at_a_time(self) -> None:

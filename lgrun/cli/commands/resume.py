@@ -11,9 +11,8 @@ from lgrun.cli.status import ExitStatus
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from lgrun.cli.loading import Loaded
     from lgrun.cli.question import Question
-    from lgrun.cli.session import Guarded, Standing
+    from lgrun.cli.session import Standing
 
 
 def resume(
@@ -83,18 +82,16 @@ def resume(
     from lgrun.cli.event_log import carry
     from lgrun.cli.going_on import (
         Manner,
-        go_on,
         note_settings,
         on_change_of,
-        say_what_died,
         standing_when_free,
         still_waiting,
+        take_up,
     )
     from lgrun.cli.inputs import parse_duration
     from lgrun.cli.question import question_of
     from lgrun.cli.session import open_saver, resolve
-    from lgrun.cli.settings import check_recorded, read_settings
-    from lgrun.cli.views import print_done
+    from lgrun.cli.settings import read_settings
 
     if thread is not None:
         env.keep_streams_from_workflow()
@@ -129,18 +126,9 @@ def resume(
         answers = edit_one(env, questions)
         if not answers:
             return still_waiting(env, saver, standing, questions)
-    if standing.status == "done":
-        return print_done(env, saver, name)
-    if standing.status == "waiting" and not answers and not env.interactive():
-        return still_waiting(env, saver, standing, questions)
-    if standing.status == "crashed":
-        say_what_died(env, standing)
-    assert standing.saved is not None
-    check_recorded(standing.saved, settings)
-    loaded, agreed = _load(env, saver, standing, workflow, wanted)
-    saver.origin = {**(saver.origin or {}), **settings.names()}
-    standing = standing.brief()
-    return go_on(env, loaded, standing, questions, answers, Manner("resume", agreed, patience, limit, settings))
+    return take_up(
+        env, saver, standing, questions, answers, Manner("resume", wanted, patience, limit, settings), given=workflow
+    )
 
 
 def _inbox(env: Environment, switches: "Mapping[str, bool]", options: "Sequence[tuple[str, str | None]]") -> ExitStatus:
@@ -172,25 +160,3 @@ def _refuse_answers(env: Environment, thread: str, standing: "Standing", questio
     if not questions:
         hint = f"continue it:  {resume_command(env, thread)}"
         raise Problem("nothing-to-answer", f"{thread} is not waiting for an answer", hint=hint)
-
-
-def _load(
-    env: Environment, saver: "Guarded", standing: "Standing", given: str | None, on_change: str
-) -> "tuple[Loaded, str]":
-    """Find and load the thread's workflow, and compare it with the one that ran; see `say_change`."""
-    from lgrun.cli.going_on import say_change
-    from lgrun.cli.loading import load
-    from lgrun.cli.memories import Memories
-    from lgrun.cli.session import attach, origin_of, state_path, workflow_of
-
-    assert standing.saved is not None
-    origin = origin_of(saver, standing.saved)
-    thread = standing.saved.checkpoint.thread
-    loaded = load(workflow_of(env, thread, origin, given=given), env, recorded=origin.get("path"))
-    saver.origin, saver.source = loaded.origin(), loaded.source
-    memories = Memories(loaded, state_path(env))
-    for notice in (*attach(loaded, saver), *memories.attach()):
-        env.say(f"! {notice}")
-    agreed = say_change(env, loaded, thread, origin, on_change)
-    memories.plant()
-    return loaded, agreed

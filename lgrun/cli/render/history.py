@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Sequence
 
+from lgrun.checkpoint.forking import MARK
 from lgrun.cli.question import Question
 from lgrun.cli.render.text import brief, dump, duration, one_line, parse_time, shorten
 from lgrun.cli.render.values import readable
@@ -44,6 +45,8 @@ def _detail(row: Row) -> str:
         return counted(row.leads)
     if row.kind == "answer":
         return f"q{row.q} = {_value(row)}{_by(row)}"
+    if row.kind == "fork" and row.by is not None:
+        return f"from {row.by.removeprefix(MARK)}"
     if row.kind == "error" and row.error is not None:
         return f"✗ {row.error[0]}: {row.error[1]}"
     return _value(row) if row.value is not None else _by(row).strip()
@@ -53,8 +56,10 @@ def _task(row: Row) -> str:
     if row.status == "done":
         value = _value(row) if row.value is not None or not row.node else ""
         leads = f"→ {counted(row.leads)}" if row.leads else ""
-        return "  ".join(part for part in (f"✓ {value}".rstrip(), leads, row.cached and "(cached)") if part) + _attempt(
-            row
+        return (
+            "  ".join(part for part in (f"✓ {value}".rstrip(), leads, row.cached and "(cached)") if part)
+            + _attempt(row)
+            + _by(row)
         )
     if row.status == "failed" and row.error is not None:
         return f"✗ {row.error[0]}: {row.error[1]}{_attempt(row)}"

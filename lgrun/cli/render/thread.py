@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from lgrun.checkpoint.base import Encoded
+from lgrun.checkpoint.forking import MARK
 from lgrun.cli.question import Question
 from lgrun.cli.render.context import shortened
 from lgrun.cli.render.text import brief, duration, one_line, parse_time, shorten
@@ -64,8 +65,14 @@ class ThreadView:
         """Return the tasks of the last run."""
         return [row for row in self.last_run() if row.kind == "task"]
 
+    def forked_from(self) -> str | None:
+        """Return where the thread was forked from."""
+        marks = [row.by.removeprefix(MARK) for row in self.rows if row.kind == "fork" and row.by is not None]
+        return marks[-1] if marks else None
+
     def document(self) -> dict[str, Any]:
         """Return the run document."""
+        forked_from = self.forked_from()
         origin = self.origin or {}
         rows = self.last_run()
         return {
@@ -84,6 +91,7 @@ class ThreadView:
             "started": rows[0].at if rows else None,
             "ended": rows[-1].at if rows and self.status != "running" else None,
             "next": list(self.next),
+            **({} if forked_from is None else {"forked_from": forked_from}),
             **({} if self.state is None else {"state": readable(self.state)}),
             **self.extra,
         }
@@ -125,6 +133,8 @@ def page(view: ThreadView, now: datetime) -> Iterator[str]:
     yield f"{SYMBOLS.get(view.status or '', '?')} {view.thread}  {view.status}  {one_line(where)}"
     if view.rows:
         yield f"  run {view.run}, {ago(view.rows[-1].at, now)}"
+    if (source := view.forked_from()) is not None:
+        yield f"  forked from {one_line(source)}"
     given = view.input()
     if given is not None:
         yield f"  input   {brief(readable(given), 100)}"
