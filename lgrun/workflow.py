@@ -2,12 +2,8 @@
 
 import dataclasses
 import inspect
-import os
-import random
-import time
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextvars import copy_context
-from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple, Self, TypeAlias, Unpack
 
@@ -21,10 +17,11 @@ from lgrun._engine.model import Function
 from lgrun._engine.program import Program
 from lgrun._engine.request import Config, Request, RunOptions, merged, outcome, thread_id
 from lgrun._engine.run import Run
-from lgrun._engine.settings import OnChange, World
+from lgrun._engine.settings import OnChange
 from lgrun._engine.snapshot import Reader, standing
 from lgrun._engine.stream import EventStream
 from lgrun._engine.sync import SyncDriver
+from lgrun._world import now, real_world
 from lgrun.cache.base import BaseCache
 from lgrun.checkpoint.base import BaseCheckpointSaver, Saved
 from lgrun.store.base import BaseStore
@@ -37,38 +34,6 @@ if TYPE_CHECKING:
 __all__ = ["Config", "EventStream", "RunOptions", "Workflow"]
 
 Listener: TypeAlias = Callable[[Event], None]
-
-
-class _Clock:
-    """The time in UTC, ISO 8601. What stays the same for a second is written once: a record costs a third so."""
-
-    def __init__(self) -> None:
-        self._second = (0, "")
-
-    def __call__(self) -> str:
-        microseconds = time.time_ns() // 1000
-        second, text = self._second
-        if microseconds // 1_000_000 != second:
-            second = microseconds // 1_000_000
-            text = datetime.fromtimestamp(second, UTC).isoformat()[:-6]
-            self._second = (second, text)
-        return f"{text}.{microseconds % 1_000_000:06}+00:00"
-
-
-_now = _Clock()
-
-
-# Tells ids apart and keeps no secret; `os.urandom` lets another thread have the interpreter at every call.
-_random = random.Random()
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_random.seed)
-
-
-def _world() -> World:
-    pid = os.getpid()
-    return World(
-        now=_now, timer=time.perf_counter, uniform=random.uniform, token=_random.randbytes, pid=pid, clock=time.time
-    )
 
 
 class Extras(NamedTuple):
@@ -305,7 +270,7 @@ class Workflow:
         root = () if outer is None else outer.open_ns()
         whole = merged(self.config, config)
         known, stepwise = self._program.channel_names, self._program.stepwise
-        request = Request(whole, options, default=default, channels=known, stepwise=stepwise, root=root, now=_now)
+        request = Request(whole, options, default=default, channels=known, stepwise=stepwise, root=root, now=now)
         if outer is not None and request.messages:
             outer.run.chat = Chat(True)
         return request
@@ -323,7 +288,7 @@ class Workflow:
         asked = request.settings(saved=self.checkpointer is not None, retry=self._retry, nests=self._nests)
         settings |= {"store": self.store, "cache": self.cache, "policy": self._extras.policy}
         settings["context"] = self._context(request.context)
-        return Run(self._program, self.checkpointer, asked._replace(**settings), _world(), emit)
+        return Run(self._program, self.checkpointer, asked._replace(**settings), real_world(), emit)
 
     def _context(self, given: Any) -> Any:
         """Return the context as an instance of its schema, if that is a class made from keywords."""
@@ -435,7 +400,7 @@ class Workflow:
         written: dict[str, Any] = dict(config)
         for updates in steps:
             request = self._request(written, {}, "values", None)
-            run = Run(self._program, saver, request.settings(saved=True, retry=(), nests=self._nests), _world())
+            run = Run(self._program, saver, request.settings(saved=True, retry=(), nests=self._nests), real_world())
             new = SyncDriver(run).drive(update_flow(run, updates))
             place = {"thread_id": run.settings.thread, "checkpoint_ns": "", "checkpoint_id": new}
             written = {"configurable": place}

@@ -90,7 +90,7 @@ LAYERS = [
         "_engine.request",
         "_engine.stream",
     },
-    {"_signature", "forking", "workflow", "drawing", "_mermaid", "_schemas"},
+    {"_signature", "_world", "forking", "workflow", "drawing", "_mermaid", "_schemas"},
     {"func", "graph._node", "graph._reading", "graph.state"},
     {"cli"},
 ]
@@ -180,7 +180,7 @@ def test_only_one_door_to_the_disk() -> None:
 def test_modules_stay_readable(name: str) -> None:
     """No module is longer than 400 lines, but those that are listed with their reason."""
     allowed = {
-        "workflow": 620,  # mostly docstrings of the public methods
+        "workflow": 590,  # mostly docstrings of the public methods
         "graph.state": 430,  # the same
     }
     assert len(modules()[name].read_text().splitlines()) <= allowed.get(name, 400)
