@@ -87,8 +87,8 @@ class Journal:
         return barrier or (self._durability != "exit" and self._written < ticket)
 
     def waits(self, barrier: bool) -> bool:
-        """Tell whether a `flush` waits for a disk."""
-        return self._shared and (barrier or self._durability == "sync")
+        """Tell whether a `flush` waits for a disk, be it with another one that does."""
+        return self._shared and (barrier or self._durability == "sync" or self._is_writing)
 
     def flush(self, ticket: int, barrier: bool = False) -> None:
         """Return when everything up to `ticket` is as durable as the durability asks, with `barrier` on the disk.
