@@ -11,7 +11,7 @@ from types import FunctionType
 from typing import Any, NamedTuple
 
 from lgrun._engine.run import Run
-from lgrun.checkpoint import _claim, _line, _lock, _state_root, _thread_files, document, file
+from lgrun.checkpoint import _claim, _copying, _line, _lock, _state_root, _thread_files, document, file
 
 
 class Mutant(NamedTuple):
@@ -39,7 +39,7 @@ MUTANTS = [
         "a failed write is not cut off", _thread_files.JournalFile, "_undo", "self._fs.truncate(", "print if 1 else ("
     ),
     Mutant("a failed sync is tried again", _thread_files.JournalFile, "_sync", "self.is_broken = True"),
-    Mutant("checkpoints are not synced", _state_root, "_put_in_place", "fs.sync(fd)"),
+    Mutant("checkpoints are not synced", _state_root, "write_file", "fs.sync(fd)"),
     Mutant("names of checkpoints are not synced", _state_root, "write_new", "fs.sync_dir(directory)"),
     Mutant(
         "checkpoints are written in place",
@@ -93,7 +93,7 @@ def mutated(mutant: Mutant) -> Iterator[None]:
     holders = [mutant.owner]
     if inspect.ismodule(mutant.owner):
         # Other modules have imported it by name.
-        modules = (_claim, _line, _lock, _state_root, _thread_files, document, file)
+        modules = (_claim, _copying, _line, _lock, _state_root, _thread_files, document, file)
         holders = [module for module in modules if getattr(module, mutant.name, None) is original]
     for holder in holders:
         setattr(holder, mutant.name, changed)
