@@ -91,6 +91,9 @@ def _stand_in(value: Any) -> Any:
 
 
 def _summary(data: bytes, named: bytes) -> str:
+    if len(data) <= SUMMARY_LENGTH and not named and _TAG not in data:
+        # As most are.
+        return data[1:-1].decode()
     if _TAG in data or _TAG in named:
         data, named = (orjson.dumps(_untagged(orjson.loads(part))) if part else part for part in (data, named))
     text = data[1:-1][: SUMMARY_LENGTH * 4].decode("utf-8", "ignore")
