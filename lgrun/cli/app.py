@@ -18,6 +18,7 @@ from lgrun.cli.commands import (
     history,
     invoke,
     list_threads,
+    new,
     prune,
     resume,
     rm,
@@ -54,20 +55,31 @@ def _root(
     """Durable workflows for the shell.
 
     \b
-    lgrun invoke trip city=Rome -t rome
-    lgrun resume rome --value yes
-    lgrun watch rome
-    lgrun show rome
+    lgrun new post --template approve
+    lgrun invoke post topic=cats -t cats
+    lgrun resume cats --value publish
+    lgrun show cats
     lgrun list
 
-    The first starts a workflow (workflows/trip.py), the second answers its question or continues it.
-    stdout is the answer, stderr is the talk. Options that all commands have may also stand before the command.
+    The first writes a workflow, workflows/post.py, the second runs it, the third answers its question; these lines can
+    be typed in any folder. stdout is the answer, stderr is the talk. Options that all commands have may also stand
+    before the command.
     """
     if version:
         from lgrun.cli.main import _print_version
 
         raise typer.Exit(_print_version())
 
+
+_GROUPS = {
+    "Run": ("invoke", "resume", "batch", "watch"),
+    "Look": ("list", "show", "history", "diff"),
+    "Change": ("fork", "rm", "prune"),
+    "Write": ("new", "workflows"),
+    "House": ("doctor", "config", "schema", "completion", "help"),
+}
+"""Under which title a command stands in `lgrun -h`."""
+_GROUP_OF = {name: title for title, names in _GROUPS.items() for name in names}
 
 for _name, _command in (
     ("invoke", invoke.invoke),
@@ -81,14 +93,17 @@ for _name, _command in (
     ("fork", fork.fork),
     ("rm", rm.rm),
     ("prune", prune.prune),
+    ("new", new.new),
+    ("workflows", workflows.workflows),
     ("doctor", doctor.doctor),
     ("config", config.config),
-    ("workflows", workflows.workflows),
     ("schema", schema.schema),
     ("completion", completion.completion),
     ("help", help_topic.help_topic),
 ):
-    app.command(_name, cls=Command)(with_shared_options(_command, rows=_name in STREAMS + LISTS))
+    app.command(_name, cls=Command, rich_help_panel=_GROUP_OF.get(_name))(
+        with_shared_options(_command, rows=_name in STREAMS + LISTS)
+    )
 app.command("ls", cls=Command, hidden=True)(with_shared_options(list_threads.list_threads, rows=True))
 
 
@@ -163,12 +178,13 @@ def _usage_error(error: Exception, arguments: list[str]) -> Problem | None:
 
 
 _SYNONYMS = {
-    **dict.fromkeys(("run", "start", "exec", "call", "new"), "invoke"),
+    **dict.fromkeys(("run", "start", "exec", "call"), "invoke"),
     **dict.fromkeys(("answer", "continue", "go", "retry", "reply"), "resume"),
     **dict.fromkeys(("ps", "threads", "status", "all"), "list"),
     **dict.fromkeys(("get", "info", "view", "inspect", "cat", "describe"), "show"),
     **dict.fromkeys(("branch", "copy", "clone", "rewind", "replay"), "fork"),
     **dict.fromkeys(("delete", "remove", "del"), "rm"),
+    **dict.fromkeys(("init", "create", "scaffold", "generate", "template"), "new"),
     **dict.fromkeys(("compare", "changes"), "diff"),
     **dict.fromkeys(("clean", "gc", "purge"), "prune"),
     **dict.fromkeys(("set", "settings", "configure", "preferences"), "config"),

@@ -7,7 +7,7 @@ asks the shell for names of files.
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
-from lgrun.cli.completion_table import COMMANDS, OPTIONS, SETTINGS
+from lgrun.cli.completion_table import COMMANDS, OPTIONS, SETTINGS, TEMPLATES
 
 if TYPE_CHECKING:
     from lgrun.cli.glance import Glance
@@ -112,6 +112,8 @@ def _options(command: str) -> Iterator[Candidate]:
 def _values_of(option: str, state: str | None) -> Iterable[Candidate]:
     if option in _CHOICES:
         return [(choice, "") for choice in _CHOICES[option]]
+    if option == "--template":
+        return TEMPLATES.items()
     if option == "--status":
         return [(status, "") for status in _STATUSES]
     if option == "--workflow":

@@ -51,8 +51,31 @@ class Command(TyperCommand):
         _write_codes(formatter)
 
 
+def about(command: Any) -> str:
+    """Return the sentence that a command's page begins with, on one line."""
+    return " ".join(str(command.help or "").split("\n\n")[0].split())
+
+
 class Group(TyperGroup):
-    """The same of `lgrun` itself."""
+    """The same of `lgrun` itself; its commands stand under titles, each with its whole sentence."""
+
+    def titled(self) -> dict[str, dict[str, Any]]:
+        """Return the commands that are shown, by name, under the titles they stand under."""
+        found: dict[str, dict[str, Any]] = {}
+        for name, command in self.commands.items():
+            if not command.hidden:
+                title = getattr(command, "rich_help_panel", None)
+                found.setdefault(title if isinstance(title, str) else "Commands", {})[name] = command
+        return found
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        """Write the commands."""
+        titled = self.titled()
+        # All in one column, whatever title they are under.
+        widest = max(len(name) for commands in titled.values() for name in commands)
+        for title, commands in titled.items():
+            with formatter.section(title):
+                formatter.write_dl([(f"{name:<{widest}}", about(command)) for name, command in commands.items()])
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
         """Write the page."""

@@ -319,6 +319,17 @@ SCHEMAS: dict[str, Schema] = {
             "threads": _COUNTS,
         },
     ),
+    "new": _document(
+        "new",
+        "new",
+        {
+            "name": _TEXT,
+            "template": _TEXT,
+            "files": {**_TEXTS, "description": "the workflow and its test, relative to the current folder"},
+            "next": _TEXTS,
+            "exit": {"const": 0},
+        },
+    ),
     "doctor": _document(
         "doctor",
         "doctor",

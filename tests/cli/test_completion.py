@@ -79,6 +79,9 @@ def test_commands_and_options(lgrun: World) -> None:
     }
     assert offered(lgrun, "list", "--status", "f").keys() == {"failed"}
     assert offered(lgrun, "resume", "--on-change", "").keys() == {"warn", "ask", "fail", "ignore"}
+    assert offered(lgrun, "new", "trip", "--template", "a") == {
+        "approve": "a draft, a question to a person, an effect that comes once"
+    }
     assert offered(lgrun, "completion", "").keys() == {"bash", "zsh", "fish"}
     assert offered(lgrun, "nonsense", "") == {}
     assert lgrun.files() == []

@@ -168,6 +168,7 @@ COMMANDS = (
     "resume",
     "batch",
     "watch",
+    "new",
     "list",
     "show",
     "fork",
