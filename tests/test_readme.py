@@ -5,9 +5,13 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
+from typer.main import get_command
 
+from lgrun.cli.app import app
+from lgrun.cli.parser import about
 from lgrun.cli.status import ExitStatus
 
 ROOT = Path(__file__).parent.parent
@@ -116,3 +120,17 @@ def test_examples_in_help_work(command: list[str], tmp_path: Path, env: dict[str
 
     # What asks, waits for an answer.
     assert codes == ([0, 3, 0, 0, 0] if not command else [3, 3, 3, 3])
+
+
+def test_every_command_is_in_the_table() -> None:
+    """The table of commands is what `lgrun -h` lists, under the same titles, with the same sentences."""
+    group: Any = get_command(app)
+    listed = [
+        (title, name, about(command))
+        for title, commands in group.titled().items()
+        for name, command in commands.items()
+    ]
+    rows = re.findall(r"^\| (\w+) \| `lgrun ([\w-]+)` \| (.*) \|$", README, re.MULTILINE)
+
+    assert rows == listed, "\n".join(f"| {title} | `lgrun {name}` | {text} |" for title, name, text in listed)
+    assert "Commands" not in group.titled(), "a command has no title: give it one in lgrun/cli/app.py"
