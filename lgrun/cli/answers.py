@@ -3,14 +3,18 @@
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from lgrun.cli.diagnostics import Problem
 from lgrun.cli.env import Environment
 from lgrun.cli.inputs import Typed, is_item, parse_item, parse_text, parse_value, read_bool, read_text, strict_json
 from lgrun.cli.question import Question, word_of
-from lgrun.cli.render.text import brief, nearest, one_line
+from lgrun.cli.render.text import brief, dump, nearest, one_line
 from lgrun.cli.schema import BadAnswer, check_schema, same
+from lgrun.cli.status import ExitStatus
+
+if TYPE_CHECKING:
+    from lgrun.cli.review import Review
 
 __all__ = ["BadAnswer", "Given", "choose", "coerce", "read_answers"]
 
@@ -267,14 +271,34 @@ def _no_item(env: Environment, item: str, questions: Sequence[Question]) -> NoRe
 
 
 def _fit(env: Environment, question: Question, value: Any) -> Any:
+    review, hint = question.review, None
+    word = str(value).strip() if review is not None and isinstance(value, str) else ""
+    if review is not None and word in review.begun:
+        if env.interactive():
+            return _rest_of(env, question, review, word)
+        hint = f"like:  {_answer_command(env, [f'q{question.q}:={dump(review.example(word))}'])}"
     try:
         return coerce(question, value)
     except BadAnswer as error:
-        hint = None
-        if question.words:
+        if question.words and hint is None:
             word = nearest(word_of(value), map(word_of, question.words)) or word_of(question.words[0])
             hint = f"like:  {_answer_command(env, [f'q{question.q}={word}'])}"
         raise Problem("bad-answer", f"q{question.q}: {error}", context=[question.line()], hint=hint) from None
+
+
+def _rest_of(env: Environment, question: Question, review: "Review", word: str) -> Any:
+    """Ask for what a decision needs beside its word: other arguments, a text."""
+    from lgrun.cli.deciding import decided
+    from lgrun.cli.editor import NothingSent
+    from lgrun.cli.prompt import Left
+
+    env.forget_typed()
+    try:
+        return decided(env, question, review, word)
+    except (Left, NothingSent) as error:
+        why = f": {error}" if str(error) else ""
+        hint = f"answer it:  {_answer_command(env, [])}"
+        raise Problem("not-answered", f"q{question.q} stays open{why}", status=ExitStatus.WAITING, hint=hint) from None
 
 
 def _answer_command(env: Environment, words: Sequence[str]) -> str:

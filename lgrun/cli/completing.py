@@ -167,17 +167,11 @@ def _threads(command: str, state: str | None, current: str, arguments: list[str]
 def _answers(thread: str, state: str | None, current: str) -> Iterator[Candidate]:
     for one in _seen(state):
         if one.thread == thread:
-            for number, text, options in one.questions:
+            for number, text, words in one.questions:
                 if current.startswith(f"q{number}="):
-                    yield from ((f"q{number}={_word(option)}", text) for option in options)
+                    yield from ((f"q{number}={word}", about) for word, about in words)
                 else:
                     yield f"q{number}=", text
-
-
-def _word(option: object) -> str:
-    import json
-
-    return option if isinstance(option, str) else json.dumps(option)
 
 
 # --- workflows and their inputs

@@ -8,6 +8,7 @@ from lgrun.cli.editor import edit_json
 from lgrun.cli.env import Environment
 from lgrun.cli.prompt import ask_until_it_fits, draw
 from lgrun.cli.question import Question
+from lgrun.cli.render.context import context_lines
 from lgrun.cli.review import Action, Review, check_args, context_of
 
 
@@ -17,15 +18,30 @@ def decide(env: Environment, question: Question, review: Review) -> Any:
     Raises:
         Left, Skipped: the person does not answer.
     """
-    many = len(review.actions) > 1
-    labels = [f"q{question.q} {n}/{len(review.actions)}" if many else f"q{question.q}" for n in _numbers(review)]
+    labels = _labels(question, review)
     return review.collected(
         [_decision(env, question, review, *each) for each in zip(review.actions, labels, strict=True)]
     )
 
 
-def _numbers(review: Review) -> range:
-    return range(1, len(review.actions) + 1)
+def decided(env: Environment, question: Question, review: Review, word: str) -> Any:
+    """Return the answer that makes one decision about every action, once the person has said what goes with it.
+
+    Raises:
+        Left: the person does not answer.
+        NothingSent: the editor failed, or was left without a word.
+    """
+    decisions = []
+    for action, label in zip(review.actions, _labels(question, review), strict=True):
+        for line in context_lines(context_of(action)):
+            env.say(*line)
+        decisions.append(review.decision(action, word, _given(env, question, action, word, label)))
+    return review.collected(decisions)
+
+
+def _labels(question: Question, review: Review) -> list[str]:
+    count = len(review.actions)
+    return [f"q{question.q} {n}/{count}" if count > 1 else f"q{question.q}" for n in range(1, count + 1)]
 
 
 def _decision(env: Environment, question: Question, review: Review, action: Action, label: str) -> dict[str, Any]:

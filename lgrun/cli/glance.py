@@ -13,7 +13,10 @@ _MOST = 100
 
 
 class Glance(NamedTuple):
-    """A thread: how it stands, its open questions (number, text, options), the names of its latest tasks.
+    """A thread: how it stands, its open questions, the names of its latest tasks.
+
+    A question is its number, its text, and the words that answer it, each with what it means (the text, where nothing
+    else is known).
 
     `asked` are the questions of its last run, the answered ones included.
     """
@@ -21,7 +24,7 @@ class Glance(NamedTuple):
     thread: str
     status: str
     workflow: str
-    questions: list[tuple[int, str, list[Any]]]
+    questions: list[tuple[int, str, list[tuple[str, str]]]]
     tasks: list[str]
     asked: list[tuple[int, str]]
 
@@ -129,8 +132,8 @@ def _status(records: list[dict[str, Any]], asks: bool) -> str:
     return last or ("waiting" if asks else "crashed")
 
 
-def _questions(records: list[dict[str, Any]]) -> list[tuple[int, str, list[Any]]]:
-    open_ones: dict[str, tuple[int, str, list[Any]]] = {}
+def _questions(records: list[dict[str, Any]]) -> list[tuple[int, str, list[tuple[str, str]]]]:
+    open_ones: dict[str, tuple[int, str, list[tuple[str, str]]]] = {}
     for record in records:
         if record["kind"] == "interrupt":
             open_ones[record["id"]] = (record.get("q") or 0, *_asked(record.get("value"), record.get("schema")))
@@ -139,13 +142,26 @@ def _questions(records: list[dict[str, Any]]) -> list[tuple[int, str, list[Any]]
     return sorted(open_ones.values(), key=lambda question: question[0])
 
 
-def _asked(value: Any, schema: Any) -> tuple[str, list[Any]]:
-    if not isinstance(value, dict):
-        return str(value), _options(schema)
-    words = ("question", "message", "prompt", "title", "description", "text")
-    text = next((value[word] for word in words if isinstance(value.get(word), str)), json.dumps(value))
-    lists = (value.get(word) for word in ("options", "choices", "enum"))
-    return text, next((found for found in lists if isinstance(found, list)), _options(schema))
+def _asked(value: Any, schema: Any) -> tuple[str, list[tuple[str, str]]]:
+    if _may_be_review(value):
+        # Nearly nobody has such a question open, so nearly nobody waits for this.
+        from lgrun.cli.review import review_of
+
+        review = review_of(value)
+        if review is not None:
+            return review.text, review.offered
+    text, options = str(value), _options(schema)
+    if isinstance(value, dict):
+        words = ("question", "message", "prompt", "title", "description", "text")
+        text = next((value[word] for word in words if isinstance(value.get(word), str)), json.dumps(value))
+        lists = (value.get(word) for word in ("options", "choices", "enum"))
+        options = next((found for found in lists if isinstance(found, list)), options)
+    return text, [(option if isinstance(option, str) else json.dumps(option), text) for option in options]
+
+
+def _may_be_review(value: Any) -> bool:
+    first = value[0] if isinstance(value, list) and value else value
+    return isinstance(first, dict) and ("action_requests" in first or "action_request" in first)
 
 
 def _options(schema: Any) -> list[Any]:

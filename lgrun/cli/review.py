@@ -15,6 +15,15 @@ from lgrun.cli.schema import BadAnswer, check_schema
 _PLAIN = ("approve", "accept", "ignore", "reject")
 """Decisions that need nothing beside them."""
 _VERBS = ("accept", "edit", "response", "ignore")
+_MEANING = {
+    "approve": "run it as it is",
+    "accept": "run it as it is",
+    "edit": "run it with other arguments, which are asked for",
+    "reject": "do not run it",
+    "ignore": "do not run it",
+    "respond": "do not run it, give an answer in its place, which is asked for",
+    "response": "do not run it, give an answer in its place, which is asked for",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +75,17 @@ class Review:
         """Return the decisions that can be made of all actions with one word."""
         return [word for word in _PLAIN if all(word in action.allowed for action in self.actions)]
 
+    @property
+    def begun(self) -> list[str]:
+        """Return the decisions that can be made of all actions, but need more than the word."""
+        common = [word for word in self.actions[0].allowed if all(word in other.allowed for other in self.actions)]
+        return [word for word in common if word in ("edit", "respond", "response")]
+
+    @property
+    def offered(self) -> list[tuple[str, str]]:
+        """Return the words that can be typed as a decision about all actions, each with what it means."""
+        return [(word, _MEANING[word]) for word in [*self.words, *self.begun]]
+
     def answer(self, value: Any) -> Any:
         """Return the answer that a value means: the whole of it, or one word for all actions.
 
@@ -87,6 +107,8 @@ class Review:
     def _plain(self, word: str) -> dict[str, Any]:
         if word in self.words:
             return self.decision(self.actions[0], word)
+        if word in self.begun:
+            raise BadAnswer(f"{word} says not with what; expected {dump(self.example(word))}")
         near = nearest(word, self.words)
         meant = f"; did you mean {near}?" if near else ""
         known = f"one of {', '.join(self.words)}, or " if self.words else ""
@@ -94,6 +116,10 @@ class Review:
 
     def _shape(self) -> str:
         return dump(self.collected([self.decision(action, action.allowed[0], "...") for action in self.actions]))
+
+    def example(self, word: str) -> Any:
+        """Return an answer that makes this decision about all actions."""
+        return self.collected([self.decision(action, word, "...") for action in self.actions])
 
     def collected(self, decisions: Sequence[dict[str, Any]]) -> Any:
         """Return the answer that is made of a decision for each action."""

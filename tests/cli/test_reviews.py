@@ -1,6 +1,7 @@
 """Requests to review an agent's actions, in the two shapes of LangChain; and answers written in an editor."""
 
 import json
+import shlex
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -112,7 +113,10 @@ def test_answers(value: Any, answer: Any, sent: Any) -> None:
     ("value", "answer", "words"),
     [
         (ONE, "aprove", "did you mean approve?"),
-        (ONE, "edit", r'expected one of approve, reject, or {"decisions": \[{"type": "approve"}\]}'),
+        (ONE, "ignore", r'expected one of approve, reject, or {"decisions": \[{"type": "approve"}\]}'),
+        (ONE, "edit", r'edit says not with what; expected {"decisions": \[{"type": "edit", "edited_action": {"name"'),
+        (TWO, "respond", r'expected one of reject, or {"decisions": '),
+        (INBOX, "response", r'expected \[{"type": "response", "args": "\.\.\."}\]'),
         (ONE, True, 'expected {"decisions": '),
         (ONE, [APPROVE], 'expected {"decisions": '),
         (TWO, {"decisions": [APPROVE]}, "a decision for each of 2 actions, got 1"),
@@ -232,6 +236,78 @@ def test_the_inbox_shape_at_a_terminal(lgrun: World, editor: dict[str, str]) -> 
         assert shown.end() == 0
 
     assert lgrun("show", "t", "--result").json == [{"type": "response", "args": "not now"}]
+
+
+# --- a word on the command line that needs more than itself
+
+
+def test_edit_as_a_word(lgrun: World, editor: dict[str, str]) -> None:
+    """`q1=edit` opens the editor on the arguments; where it fails the question stays open."""
+    lgrun.write("ask.py", asking(ONE))
+    lgrun("invoke", "ask.py", "-t", "t")
+
+    with screen(lgrun, "resume", "t", "q1=edit", env=editor) as shown:
+        assert shown.end() == 3
+    assert "✗ q1 stays open: ./edit.sh ended with 1, so nothing is sent" in shown.everything()
+    assert "  answer it:  lgrun resume t" in shown.everything()
+    lgrun.write("write.1", '{"to": "bob"}')
+    with screen(lgrun, "resume", "t", "q1=edit", env=editor) as shown:
+        assert shown.end() == 0
+    assert shown.everything()[:2] == [
+        "  description: Tool execution requires approval",
+        '  send_mail: {"to": "ann", "text": "hi"}',
+    ]
+    assert lgrun("show", "t", "--result").json == {"decisions": [edited(to="bob")]}
+
+
+def test_an_answer_in_the_place_of_actions(lgrun: World) -> None:
+    """`--value respond` asks for a text for each of them; Ctrl-D leaves the question open."""
+    respond = {"action_name": "drop", "allowed_decisions": ["respond"]}
+    lgrun.write("ask.py", asking({"action_requests": [DROP, DROP], "review_configs": [respond, respond]}))
+    lgrun("invoke", "ask.py", "-t", "t")
+
+    with screen(lgrun, "resume", "t", "--value", "respond") as shown:
+        shown.until("q1 1/2 what to say>").child.sendeof()
+        assert shown.end() == 3
+    with screen(lgrun, "resume", "t", "--value", "respond") as shown:
+        shown.until("q1 1/2 what to say>").type("no").until("q1 2/2 what to say>").type("never")
+        assert shown.end() == 0
+    said = [{"type": "respond", "message": message} for message in ("no", "never")]
+    assert lgrun("show", "t", "--result").json == {"decisions": said}
+
+
+def test_such_a_word_in_a_pipe(lgrun: World, assert_one_message: Check) -> None:
+    """Nobody can be asked: what to type instead is shown, and can be typed."""
+    lgrun.write("ask.py", asking(ONE))
+    lgrun("invoke", "ask.py", "-t", "t")
+
+    result = lgrun("resume", "t", "q1=edit")
+    assert_one_message(result, 2, ["edit says not with what"])
+    words = shlex.split(result.stderr.split("like:  lgrun ")[1])
+    assert lgrun(*words).json == {"decisions": [edited(**MAIL["args"])]}  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        (ONE, ["approve", "reject", "edit"]),
+        (TWO, ["reject"]),
+        (OLDER, ["approve", "edit"]),
+        (INBOX, ["accept", "edit", "response"]),
+        ([INBOX, INBOX], ["accept", "edit", "response"]),
+    ],
+)
+def test_words_that_are_completed(lgrun: World, value: Any, words: list[str]) -> None:
+    """Tab offers the decisions that can be made of all actions, each with what it means."""
+    lgrun.write("ask.py", asking(value))
+    lgrun("invoke", "ask.py", "-t", "t")
+
+    def offered(*typed: str) -> dict[str, str]:
+        return dict(line.split("\t") for line in lgrun("__complete", *typed).stdout.splitlines())
+
+    assert offered("resume", "t", "") == {"q1=": question(value).document()["text"]}
+    assert list(offered("resume", "t", "q1=")) == [f"q1={word}" for word in words]
+    assert offered("resume", "t", "q1=ac") == ({"q1=accept": "run it as it is"} if "accept" in words else {})
 
 
 # --- resume --edit
