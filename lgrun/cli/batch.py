@@ -101,14 +101,14 @@ class Course:
 
         position, again = map(int, order.split())
         line = self.lines[position]
-        env = _Alone(self.env, line.thread, answer)
+        env = Alone(self.env, line.thread, answer)
         patience = self.start.manner.patience if again else 0.0
         manner = replace(self.start.manner, patience=patience)
         start = replace(self.start, thread=line.thread, payload=line.payload, manner=manner)
         try:
             once(env, start, self.place, line.thread)
         except Exception as error:
-            env.put(document_text(_refused(env, error), pretty=False))
+            env.put(document_text(refused(env, error), pretty=False))
 
     # --- here
 
@@ -122,7 +122,7 @@ class Course:
             try:
                 document = view_of(self.env, self.place.store, thread).document()
             except Exception as error:
-                document = _refused(self.env, error, thread)
+                document = refused(self.env, error, thread)
             if document["status"] is None and stopped:
                 return None
             if document["status"] in (None, "crashed"):
@@ -139,7 +139,7 @@ class Course:
         return Problem("crashed", f"the process that ran it ended with {how}", hint=hint).document()
 
 
-class _Alone(Environment):
+class Alone(Environment):
     """The world of one line among many: nobody is asked, and only warnings are told, with the thread's name."""
 
     def __init__(self, env: Environment, thread: str, answer: int) -> None:
@@ -158,7 +158,7 @@ class _Alone(Environment):
         return False
 
 
-def _refused(env: Environment, error: Exception, thread: str | None = None) -> dict[str, Any]:
+def refused(env: Environment, error: Exception, thread: str | None = None) -> dict[str, Any]:
     """Return the document of a line that did not run."""
     thread = thread or env.thread or ""
     problem = explain(error, thread=thread, resume=command(env, "resume", thread))

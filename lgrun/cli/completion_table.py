@@ -80,6 +80,7 @@ OPTIONS: dict[str, list[tuple[str, str, bool, str]]] = {'invoke': [('--input', '
            ('--timeout', '', True, 'Stop the run after so long (124); resume continues it.'),
            ('--on-change', '', True, 'When the code no longer does what is recorded.'),
            ('--env-file', '', True, 'Variables for the code: NAME=value lines. Those set already stay.'),
+           ('--dry-run', '-n', False, 'Check all lines, say what would be done to each, and do nothing.'),
            ('--state-dir', '-S', True, 'Where threads are kept. [env: LGRUN_STATE_DIR]'),
            ('--json', '', False, 'Print one JSON document, also on failure.'),
            ('--get', '', True, 'Print one value of that document, like questions.0.text.'),

@@ -277,14 +277,15 @@ SCHEMAS: dict[str, Schema] = {
     ),
     "plan": _document(
         "plan",
-        "invoke --dry-run",
+        "invoke --dry-run; a line of what batch --dry-run prints, where exit and error are those of its line",
         {
             "thread": _or_null(_TEXT),
-            "action": {"enum": ["start", "rerun", "continue", "wait", "print", "restart"]},
+            "action": {"enum": ["start", "rerun", "continue", "wait", "print", "restart", "busy", "refuse"]},
             "workflow": _WORKFLOW,
             "input": _ANY,
-            "exit": {"const": 0},
+            "exit": _COUNT,
         },
+        optional={"line": {"type": "integer", "minimum": 1}, "error": _ERROR},
     ),
     "removal": _document(
         "removal",

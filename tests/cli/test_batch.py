@@ -501,3 +501,98 @@ def test_processors(lgrun: World) -> None:
     run.communicate(timeout=20)
 
     assert len(list(lgrun.folder.glob("begun-*"))) == count
+
+
+# --- --dry-run
+
+
+def test_dry_run(lgrun: World) -> None:
+    """Each line is told which thread it is and what would become of it; nothing runs, nothing changes."""
+    rows = [{"n": 1}, {"n": 2, "how": "fail"}, {"n": 3, "how": "ask"}]
+    lgrun.write("job.py", JOB)
+    lgrun.write("some", "".join(json.dumps(row) + "\n" for row in rows))
+    lgrun("batch", "job.py", "some")
+    ran, before = (lgrun.folder / "ran").read_text(), snapshot(lgrun)
+    lgrun.write("all", "\n".join(json.dumps(row) for row in [*rows, {"n": 4}, {"n": 1}]))
+
+    result = lgrun("batch", "job.py", "all", "-n")
+    plans = [json.loads(line) for line in result.stdout.splitlines()]
+
+    for plan in plans:
+        jsonschema.validate(plan, SCHEMAS["plan"], cls=jsonschema.Draft202012Validator)
+    assert [(plan["line"], plan["action"]) for plan in plans] == [
+        (1, "print"),
+        (2, "continue"),
+        (3, "wait"),
+        (4, "start"),
+        (5, "print"),
+    ]
+    assert [plan["input"] for plan in plans] == [*rows, {"n": 4}, {"n": 1}]
+    assert result.code == 0
+    assert [line.split(": ", 1)[1] for line in result.stderr.splitlines()] == [
+        "done, would print its saved result again",
+        "failed, would go on",
+        "waiting, would go on waiting for its answer",
+        "new, would start",
+        "the same as line 1",
+        "1 to start, 1 to continue, 1 to wait, 2 to print; nothing was run",
+    ]
+    assert (lgrun.folder / "ran").read_text() == ran
+    assert snapshot(lgrun) == before
+    assert lgrun("batch", "job.py", "all", "-n", "--json", "-q").json == plans
+    really = [json.loads(line)["thread"] for line in lgrun("batch", "job.py", "all").stdout.splitlines()]
+    assert really == [plan["thread"] for plan in plans]
+
+
+def snapshot(lgrun: World) -> dict[str, bytes]:
+    """Return all files of the state directory with what is in them."""
+    return {str(path): path.read_bytes() for path in lgrun.state.rglob("*") if path.is_file()}
+
+
+def test_dry_run_creates_nothing(lgrun: World, assert_one_message: Check) -> None:
+    """Not even the state directory; all lines are checked, and wrong ones told as a run would."""
+    lgrun.write("typed.py", TYPED)
+    lgrun.write("good", '{"topic": "cats"}\n')
+    lgrun.write("bad", '{"topic": "cats"}\n{"topic": 5}\n{"topi": "x"}\n')
+
+    assert lgrun("batch", "typed.py", "good", "--dry-run").code == 0
+    assert_one_message(lgrun("batch", "typed.py", "bad", "--dry-run"), 2, ["2 of 3 lines", "line 2", "line 3"])
+    assert lgrun("batch", "typed.py", "bad", "--dry-run").stderr == lgrun("batch", "typed.py", "bad").stderr
+    assert lgrun("batch", "typed.py", os.devnull, "-n").stderr == "there are no lines\n"
+    assert lgrun.files() == []
+
+
+def test_dry_run_of_what_would_be_refused(lgrun: World) -> None:
+    """A thread with another input, changed code and a damaged one are refused like by the batch itself."""
+    lgrun.write("job.py", JOB)
+    lgrun.write("first", '{"id": "a", "n": 1}\n{"id": "b", "n": 2, "how": "fail"}\n{"id": "c", "n": 3}\n')
+    lgrun("batch", "job.py", "first", "--key", "id")
+    lgrun.write("second", '{"id": "a", "n": 9}\n{"id": "b", "n": 2, "how": "fail"}\n{"id": "c", "n": 3}\n')
+    lgrun.write("job.py", JOB + "\n# changed\n")
+    (lgrun.state / "threads" / "c" / "00000001.json").write_text("{")
+    args = ("batch", "job.py", "second", "--key", "id", "--on-change", "fail")
+
+    planned, run = lgrun(*args, "-n"), lgrun(*args)
+
+    plans, found = ([json.loads(line) for line in result.stdout.splitlines()] for result in (planned, run))
+    assert [plan["action"] for plan in plans] == ["refuse"] * 3
+    assert [(plan["exit"], plan["error"]["message"]) for plan in plans] == [
+        (line["exit"], line["error"]["message"]) for line in found
+    ]
+    assert planned.code == run.code == 1
+    assert "a (line 1): would be refused: a was started with another input" in planned.stderr
+
+
+def test_dry_run_beside_a_run(lgrun: World) -> None:
+    """A thread that somebody runs is said to be busy, and not waited for."""
+    lgrun.write("slow.py", SLOW)
+    lgrun.write("one", "30\n")
+    with lgrun.start("batch", "slow.py", "one") as run:
+        while not (lgrun.folder / "started").exists():
+            assert run.poll() is None
+        plan = json.loads(lgrun("batch", "slow.py", "one", "-n").stdout)
+        run.send_signal(signal.SIGTERM)
+        run.send_signal(signal.SIGKILL)
+        run.communicate()
+
+    assert (plan["action"], plan["exit"]) == ("busy", 5)

@@ -45,11 +45,15 @@ def batch(
     timeout: Timeout = None,
     on_change: OnChange = None,
     env_file: EnvFile = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", "-n", help="Check all lines, say what would be done to each, and do nothing.")
+    ] = False,
 ) -> ExitStatus:
     """Run a workflow on every line of a file, each on a thread of its own.
 
     \b
     lgrun batch trip cities.ndjson
+    lgrun batch trip cities.ndjson --dry-run
     lgrun batch trip cities.ndjson --concurrency 8 > results.ndjson
     jq -c '.[]' cities.json | lgrun batch trip - --key city
 
@@ -75,6 +79,10 @@ def batch(
     manner = Manner("batch", on_change_of(env, on_change), patience, limit, settings)
     start = Start(loaded, None, context_of(loaded, settings), None, manner)
     place = open_place(env, start)
+    if dry_run:
+        from lgrun.cli.foreseeing import foresee
+
+        return foresee(env, start, place, lines)
     _warn_of_threads(env, loaded.name)
     return Course(env, start, place, lines, concurrency or _processors()).run()
 
