@@ -134,3 +134,16 @@ def test_every_command_is_in_the_table() -> None:
 
     assert rows == listed, "\n".join(f"| {title} | `lgrun {name}` | {text} |" for title, name, text in listed)
     assert "Commands" not in group.titled(), "a command has no title: give it one in lgrun/cli/app.py"
+
+
+def test_a_workflow_of_ones_own(tmp_path: Path, env: dict[str, str]) -> None:
+    """The lines that begin with `lgrun new` can be pasted in any folder."""
+    lines = block("sh", "lgrun new post").splitlines()
+    codes = [
+        subprocess.run(
+            ["sh", "-c", line], cwd=tmp_path, env=env, stdin=subprocess.DEVNULL, capture_output=True
+        ).returncode
+        for line in lines
+    ]
+
+    assert codes == [0, 3, 0]

@@ -174,7 +174,10 @@ def _usage_error(error: Exception, arguments: list[str]) -> Problem | None:
         return Problem("no-command", "a command is missing", context=str(error).split("\n"))
     message = describe().rstrip(".")
     meant = _SYNONYMS.get(_unknown_command(message))
-    return Problem("usage", message, hint=f"did you mean lgrun {meant}?" if meant else f"see {path} --help")
+    if meant:
+        # What is spelt like it is not what is meant.
+        return Problem("usage", message.partition(". ")[0], hint=f"did you mean lgrun {meant}?")
+    return Problem("usage", message, hint=f"see {path} --help")
 
 
 _SYNONYMS = {

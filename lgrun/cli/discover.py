@@ -142,14 +142,27 @@ def _not_found(typed: str, target: str, env: Environment) -> NoReturn:
     known += [word for table, _ in _tables(env) for word in table]
     alike = [name for name in known if Path(name).stem == Path(target).stem]
     near = f"{target}.py" if f"{target}.py" in known else next(iter(alike), None) or nearest(target, known)
+    near = _above(target, env.cwd) or near
     raise Problem(
         "no-such-workflow",
         f"no workflow {typed}" if not target.endswith(".py") else f"no such file: {target}",
         status=ExitStatus.NOT_FOUND,
-        hint=f"did you mean {near}?"
-        if near
-        else "a WORKFLOW is path.py, path.py:name, pkg.mod:name, or a name in ./workflows",
+        hint=f"did you mean {near}?" if near else _what_there_may_be(target, known),
     )
+
+
+def _above(word: str, cwd: Path) -> str | None:
+    """Return the workflow of this name in a folder further up, as it can be typed here."""
+    if not re.fullmatch(r"[\w-]+", word):
+        return None
+    places = (folder / "workflows" / f"{word}.py" for folder in cwd.parents)
+    return next((os.path.relpath(place, cwd) for place in places if place.is_file()), None)
+
+
+def _what_there_may_be(target: str, known: list[str]) -> str:
+    if not known and target.isidentifier():
+        return f"there are no workflows here; to write one:  lgrun new {target}"
+    return "a WORKFLOW is path.py, path.py:name, pkg.mod:name, or a name in ./workflows"
 
 
 def _listing(folder: Path) -> list[Path]:

@@ -180,7 +180,7 @@ _HINTS = {
     "number": "a number",
     "text": "any text",
     "json": "JSON",
-    "editor": "Enter opens an editor",
+    "editor": "any text, or Enter for an editor",
     "multi": "several, with commas between",
     None: 'JSON, or any other text; "…" is always text',
 }

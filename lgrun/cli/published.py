@@ -322,7 +322,7 @@ SCHEMAS: dict[str, Schema] = {
     ),
     "new": _document(
         "new",
-        "new",
+        "new NAME: what it has written, and what can be typed next",
         {
             "name": _TEXT,
             "template": _TEXT,

@@ -158,7 +158,12 @@ def _waiting(saver: BaseCheckpointSaver) -> str:
     if not waiting:
         raise Problem("no-such-thread", "no thread is waiting", status=ExitStatus.NOT_FOUND)
     if len(waiting) > 1:
-        raise Problem("ambiguous-thread", f"{len(waiting)} threads are waiting", context=waiting[:20])
+        raise Problem(
+            "ambiguous-thread",
+            f"{len(waiting)} threads are waiting",
+            context=waiting[:20],
+            hint="name one of them; at a terminal, lgrun resume goes through all",
+        )
     return waiting[0]
 
 

@@ -203,7 +203,7 @@ def test_code(letters: World, assert_one_message: Check) -> None:
     """The code that the thread ran with and the file now: the same, changed, gone."""
     same = letters("diff", "a", "--code", "-e")
     assert (same.code, same.stdout) == (0, "")
-    assert same.stderr == "no differences: letter.py is the code that a ran with\n"
+    assert same.stderr == "no differences: letter.py is the code that the last run of a began with\n"
 
     letters.write("letter.py", LETTER.replace('"yes", "no"', '"yes", "no", "later"').removesuffix("\n"))
     changed = letters("diff", "a", "--code").stdout.splitlines()

@@ -101,7 +101,9 @@ def test_references(threads: World, assert_one_message: Check) -> None:
     assert_one_message(threads("resume", "b-", "--value", "yes"), 4, ["did you mean b-waiting?"])
     assert threads("resume", "@waiting", "--value", "yes").code == 3
     threads("invoke", "review.py", "topic=x", "-t", "c-waiting")
-    assert_one_message(threads("show", "@waiting"), 2, ["2 threads are waiting", "c-waiting"])
+    assert_one_message(
+        threads("show", "@waiting"), 2, ["2 threads are waiting", "c-waiting", "lgrun resume goes through all"]
+    )
 
 
 def test_history(threads: World) -> None:

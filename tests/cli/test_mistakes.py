@@ -111,7 +111,8 @@ def test_mistakes_as_documents(lgrun: World, args: list[str]) -> None:
         (["resume", "waiting", "--value"], 2, ["requires an argument", "see lgrun resume --help"]),
         (["resume", "abcdef"], 4, ["no thread abcdef", "all threads: lgrun list"]),
         (["invoke", "flow/ask.py"], 4, ["did you mean ask.py?"]),
-        (["run", "ask.py"], 2, ["did you mean lgrun invoke?"]),
+        (["run", "ask.py"], 2, ["✗ No such command 'run'\n  did you mean lgrun invoke?"]),
+        (["init", "trip"], 2, ["✗ No such command 'init'\n  did you mean lgrun new?"]),
         (["continue", "waiting"], 2, ["did you mean lgrun resume?"]),
         (["invoke", "fails.py", "-t", "failed"], 2, ["failed has failed", "lgrun resume failed", "--discard"]),
         (["resume", "waiting", "--value", "1", "--text", "1"], 2, ["exclude each other"]),
@@ -396,3 +397,20 @@ def test_a_wrong_choice_names_a_command(lgrun: World) -> None:
 
     assert refused.stderr.splitlines()[-1] == "  like:  lgrun resume t q1=yes"
     assert lgrun("resume", "t", "q1=yes").stdout == '"yes"\n'
+
+
+def test_a_workflow_where_there_are_none(lgrun: World, assert_one_message: Check) -> None:
+    """Whoever has none is told how to write one, and that can be typed."""
+    assert_one_message(lgrun("invoke", "trip"), 4, ["no workflow trip", "to write one:  lgrun new trip"])
+    assert lgrun("new", "trip").code == 0
+    assert_one_message(lgrun("invoke", "my-trip"), 4, ["did you mean trip?"])
+
+
+def test_a_workflow_of_a_folder_above(lgrun: World, assert_one_message: Check) -> None:
+    """A name is one of the current folder; in a folder below, the path is said that can be typed there."""
+    lgrun.write("workflows/ask.py", ASK)
+    below = lgrun.folder / "src" / "deep"
+    below.mkdir(parents=True)
+
+    assert_one_message(lgrun("invoke", "ask", cwd=below), 4, ["did you mean ../../workflows/ask.py?"])
+    assert lgrun("invoke", "../../workflows/ask.py", cwd=below).code == 3

@@ -267,6 +267,15 @@ def test_context_in_a_pipe_and_in_show(lgrun: World) -> None:
 # --- at a terminal
 
 
+def test_what_is_proposed_is_shown_in_a_pipe(lgrun: World) -> None:
+    """Whoever answers from a script sees the default, too."""
+    lgrun.write("ask.py", asking({"question": "Which words?", "type": "editor", "default": "These."}))
+
+    asked = lgrun("invoke", "ask.py", "-t", "t")
+    assert asked.stderr.splitlines()[2:4] == ["  q1  Which words?", "      default: These."]
+    assert "        default: These." in lgrun("show", "t").stdout.splitlines()
+
+
 def test_options_at_a_terminal(lgrun: World) -> None:
     """Context, question, numbered options, how to answer; a wrong word is asked again; the value is echoed."""
     value = {"question": "Publish?", "options": ["approve", "reject"], "default": "reject", "notes": "line 1\nline 2"}

@@ -106,13 +106,6 @@ def sh(lgrun: World, shell: str, script: str, **variables: str) -> subprocess.Co
     )
 
 
-def cron_line(log: Path) -> str:
-    """Return what cron hands to the shell: the line without its times, each escaped % a %; another log file."""
-    line = printed("0 7 * * *").strip()
-    assert "%" not in line.replace("\\%", ""), "cron would end the command there"
-    return line.removeprefix("0 7 * * *").strip().replace("\\%", "%").replace("/var/log/digest", str(log))
-
-
 @contextmanager
 def at_terminal(lgrun: World, shell: str) -> Iterator[Any]:
     """Run the loop in a terminal, with its answers typed there."""
@@ -157,21 +150,40 @@ def test_an_approve_loop_that_is_refused(lgrun: World, shell: str) -> None:
     assert child.exitstatus == 1
 
 
+def cron(lgrun: World, shell: str) -> subprocess.CompletedProcess[str]:
+    """Run the line of the crontab as cron does: at home, which is the folder, with next to no variables."""
+    line = printed("0 7 * * *").strip().removeprefix("0 7 * * *").strip()
+    assert "%" not in line.replace("\\%", ""), "cron would end the command there"
+    command = lgrun.folder / "project" / ".venv" / "bin" / "lgrun"
+    if not command.parent.exists():
+        command.parent.mkdir(parents=True)
+        command.symlink_to(Path(sys.executable).parent / "lgrun")
+    path_with_tools(lgrun)
+    bare = {"HOME": str(lgrun.folder), "LOGNAME": "ann", "PATH": f"{lgrun.folder}/bin:/usr/bin:/bin"}
+    return subprocess.run(
+        [shell, "-c", line.replace("\\%", "%")],
+        cwd=lgrun.folder,
+        env={**bare, "LGRUN_STATE_DIR": str(lgrun.state)},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+    )
+
+
 @pytest.mark.parametrize("shell", SHELLS)
 def test_the_line_of_a_crontab(lgrun: World, shell: str) -> None:
-    """It writes the result once per call, is silent and no failure while a question is open, and logs a failure."""
-    log = lgrun.folder / "digest.log"
-    lgrun.write("workflows/digest.py", ASK.replace("def ask", "def digest"))
-    line = cron_line(log)
+    """It writes the result once per call, is silent and no failure while a question is open."""
+    log = lgrun.folder / "project" / "digest.log"
+    lgrun.write("project/workflows/digest.py", ASK.replace("def ask", "def digest"))
 
-    waiting = [sh(lgrun, shell, line) for _ in range(2)]
+    waiting = [cron(lgrun, shell) for _ in range(2)]
     (thread,) = lgrun.threads()
 
-    assert [(done.returncode, done.stdout) for done in waiting] == [(0, ""), (0, "")]
+    assert [(done.returncode, done.stdout, done.stderr) for done in waiting] == [(0, "", ""), (0, "", "")]
     assert re.fullmatch(r"digest-\d{4}-\d\d-\d\d", thread)
     assert log.read_text() == ""
     lgrun("resume", thread, "--value", "news")
-    done = sh(lgrun, shell, line)
+    done = cron(lgrun, shell)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
     assert log.read_text() == '"news"\n'
     assert not (lgrun.folder / "syslog").exists()
@@ -179,14 +191,14 @@ def test_the_line_of_a_crontab(lgrun: World, shell: str) -> None:
 
 @pytest.mark.parametrize("shell", SHELLS)
 def test_the_line_of_a_crontab_that_fails(lgrun: World, shell: str) -> None:
-    """A failure is logged."""
-    lgrun.write("workflows/digest.py", ASK.replace('return interrupt("what?")', "raise ValueError"))
+    """A failure is logged, and why it failed stands beside the results."""
+    lgrun.write("project/workflows/digest.py", ASK.replace('return interrupt("what?")', "raise ValueError"))
 
-    done = sh(lgrun, shell, cron_line(lgrun.folder / "digest.log"))
+    done = cron(lgrun, shell)
 
-    assert done.returncode == 0
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
     assert (lgrun.folder / "syslog").read_text() == "digest failed\n"
-    assert "ValueError" in done.stderr
+    assert "ValueError" in (lgrun.folder / "project" / "digest.log").read_text()
 
 
 @pytest.mark.parametrize("shell", SHELLS)

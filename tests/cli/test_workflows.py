@@ -42,7 +42,12 @@ def test_list_of_workflows(lgrun: World) -> None:
 
 def test_no_workflows(lgrun: World) -> None:
     """An empty list is no mistake, and creates nothing."""
-    assert (lgrun("workflows").code, lgrun("workflows", "--json").json, lgrun.files()) == (0, [], [])
+    empty = lgrun("workflows")
+
+    assert (empty.code, empty.stdout) == (0, "")
+    assert empty.stderr == "no workflows here: lgrun new NAME puts one into ./workflows\n"
+    assert lgrun("workflows", "-q").stderr == ""
+    assert (lgrun("workflows", "--json").json, lgrun.files()) == ([], [])
 
 
 def test_one_workflow(lgrun: World) -> None:

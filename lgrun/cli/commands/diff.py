@@ -85,7 +85,7 @@ def _diff_code(env: Environment, saver: "Guarded", a: str, b: str | None) -> boo
         document = {"schema": "lgrun.code/1", "a": sides[0], "b": sides[1], "same": first.source == second.source}
         print_document(env, document | {"added": added, "removed": removed, "diff": "".join(f"{x}\n" for x in lines)})
     elif first.source == second.source:
-        env.note(f"no differences: {second.name} is the code that {first.name} ran with")
+        env.note(f"no differences: {second.name} is the code that the last run of {first.name} began with")
     else:
         env.put_lines([Line(line, diff_style(line)) for line in lines])
     return first.source == second.source

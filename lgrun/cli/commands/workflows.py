@@ -81,8 +81,8 @@ def _print_rows(env: Environment, rows: list[dict[str, Any]]) -> None:
         env.put(tsv(cells))
     elif cells:
         env.put(table(("NAME", "WORKFLOW", "THREADS", ""), cells, width=env.width()))
-    else:
-        env.note("no workflows: put one into ./workflows")
+    if not cells:
+        env.note("no workflows here: lgrun new NAME puts one into ./workflows")
 
 
 def _counted(threads: dict[str, int]) -> str:

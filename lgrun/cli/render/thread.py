@@ -158,7 +158,8 @@ def _questions(view: ThreadView) -> Iterator[str]:
 def question_lines(question: Question, more: str) -> Iterator[str]:
     """Draw a question where nobody can answer it: on one line, and below it, shortened, what came with it."""
     yield question.line()
-    yield from shortened(question.context, more)
+    proposed = {} if question.default is None else {"default": question.default[0]}
+    yield from shortened({**question.context, **proposed}, more)
 
 
 def _error_lines(error: dict[str, Any]) -> list[str]:

@@ -41,7 +41,10 @@ def send(text: str) -> str:
 
 @entrypoint()
 def approve(inputs: Inputs) -> dict[str, Any]:
-    """Draft a text and publish it when a person says so. topic: what about."""
+    """Draft a text and publish it when a person says so.
+
+    topic: what about.
+    """
     text = draft(inputs["topic"]).result()
     while True:
         answer = interrupt({"question": "Publish this?", "options": OPTIONS, "text": text})

@@ -38,7 +38,10 @@ def write(greeting: str, name: str, times: int) -> list[str]:
 
 @entrypoint()
 def hello(inputs: Inputs) -> dict[str, list[str]]:
-    """Greet somebody. name: whom (default world); times: how often (default 1)."""
+    """Greet somebody.
+
+    name: whom (default world); times: how often (default 1).
+    """
     greeting = choose().result()  # a call starts a task, result() waits for what it returns
     lines = write(greeting, inputs.get("name", "world"), inputs.get("times", 1)).result()
     return {"said": lines}

@@ -73,7 +73,10 @@ def entitle(summary: str) -> str:
 
 @entrypoint()
 def llm(inputs: Inputs) -> dict[str, Any]:
-    """Sum a text up and find a title for it. text: which; words: how many at most (default 100)."""
+    """Sum a text up and find a title for it.
+
+    text: which; words: how many at most (default 100).
+    """
     summary = sum_up(inputs["text"], inputs.get("words", 100)).result()
     title = entitle(summary).result()
     return {"title": title, "summary": summary}

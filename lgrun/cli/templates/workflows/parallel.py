@@ -42,7 +42,10 @@ def count(path: str) -> int:
 
 @entrypoint()
 def parallel(inputs: Inputs) -> dict[str, Any]:
-    """Count the lines of files. folder: where (default .); pattern: which (default *)."""
+    """Count the lines of files.
+
+    folder: where (default .); pattern: which (default *).
+    """
     paths = find(inputs.get("folder", "."), inputs.get("pattern", "*")).result()
     started = [count(path) for path in paths]
     lines = {path: counting.result() for path, counting in zip(paths, started, strict=True)}
