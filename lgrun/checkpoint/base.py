@@ -39,6 +39,10 @@ WriteKind: TypeAlias = Literal[
 ThreadStatus: TypeAlias = Literal["done", "failed", "stopped", "waiting", "running", "crashed"]
 
 
+LARGE = 256_000
+"""Bytes of JSON from which loading is worth a pause of the garbage collector."""
+
+
 class Encoded:
     """A value as the codec stores it: JSON text on its way in, a parsed tree on its way out.
 
@@ -52,6 +56,11 @@ class Encoded:
         self._json = json
         self._tree = tree
         self.plain = plain
+
+    @property
+    def is_large(self) -> bool:
+        """Parsing it will make many objects."""
+        return self._json is not None and len(self._json) >= LARGE
 
     def json(self) -> bytes:
         """Return the JSON text, UTF-8."""

@@ -32,7 +32,7 @@ from lgrun.checkpoint._line import (
 )
 from lgrun.checkpoint.base import Checkpoint, CheckpointKind, Encoded, Path, PendingWrite, WriteKind
 from lgrun.checkpoint.migrations import CURRENT
-from lgrun.errors import DamagedStateError
+from lgrun.errors import DamagedStateError, StateError
 
 __all__ = [
     "BrokenLineError",
@@ -269,20 +269,27 @@ def _journal(data: bytes, thread: str, seq: int, where: str) -> Journal:
     length = 0
     *lines, tail = data.split(b"\n")
     for n, line in enumerate(lines, 1):
-        place = f"{where}, line {n}, byte {length}"
         try:
-            document = document_in(line, seed, "writes", place)
-        except BrokenLineError as error:
-            if any(is_intact(later, seed) for later in lines[n:]):
-                raise DamagedStateError(f"{error}; lines after it are intact; nothing was changed") from None
-            return Journal(writes, n - 1, length, damage=f"{place}{tasks_in(data[length:])}")
-        read_records(document, thread, seq, n, _TAG_IN_TEXT not in line, place, writes)
+            _take(line, thread, seq, n, seed, where, writes)
+        except StateError:
+            # Only now it matters where exactly.
+            place = f"{where}, line {n}, byte {length}"
+            try:
+                _take(line, thread, seq, n, seed, place, writes)
+            except BrokenLineError as error:
+                if any(is_intact(later, seed) for later in lines[n:]):
+                    raise DamagedStateError(f"{error}; lines after it are intact; nothing was changed") from None
+                return Journal(writes, n - 1, length, damage=f"{place}{tasks_in(data[length:])}")
         length += len(line) + 1
     if is_intact(tail[:-1], seed):
         # Everything but the final line break is as written: a torn append would end earlier.
         place = f"{where}, line {len(lines) + 1}, byte {length}"
         return Journal(writes, len(lines), length, damage=f"{place}{tasks_in(tail)}")
     return Journal(writes, len(lines), length, torn=bool(tail))
+
+
+def _take(line: bytes, thread: str, seq: int, n: int, seed: int, where: str, into: list[PendingWrite]) -> None:
+    read_records(document_in(line, seed, "writes", where), thread, seq, n, _TAG_IN_TEXT not in line, where, into)
 
 
 def decode_note(kind: str, data: bytes, where: str) -> dict[str, str]:

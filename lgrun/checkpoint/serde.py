@@ -26,7 +26,7 @@ from lgrun.checkpoint._libraries import missing_library
 from lgrun.checkpoint._line import collector_paused
 from lgrun.checkpoint._refusals import reason_against
 from lgrun.checkpoint._table import MAX_HEX, row_of, row_tagged, to_base64
-from lgrun.checkpoint.base import Encoded
+from lgrun.checkpoint.base import LARGE, Encoded
 from lgrun.errors import DamagedStateError, NotSerializableError, StateError
 
 __all__ = ["MAX_DEPTH", "decode", "encode", "hand_on", "register", "register_module"]
@@ -37,9 +37,6 @@ MAX_DEPTH = 200
 _KEY = "$lgrun"
 _KEY_BYTES = b"$lgrun"
 _MAX_INT = 2**53 - 1
-_LARGE = 256_000
-"""Bytes of JSON from which loading is worth a pause of the garbage collector."""
-
 # What orjson writes as it is or refuses; floats are not among them, for it writes NaN as null.
 _ATOMS = frozenset((str, int, bool, NoneType))
 
@@ -48,7 +45,7 @@ _PLAIN_ONLY = orjson.OPT_STRICT_INTEGER | orjson.OPT_PASSTHROUGH_SUBCLASS
 
 
 def _loads(text: bytes) -> Any:
-    if len(text) < _LARGE:
+    if len(text) < LARGE:
         return orjson.loads(text)
     with collector_paused():
         return orjson.loads(text)
@@ -139,6 +136,8 @@ def decode(encoded: Encoded) -> Any:
         DamagedStateError: it has an unknown tag, names a class unknown to this process, or is malformed.
     """
     try:
+        if encoded.plain and not encoded.is_large:
+            return encoded.tree()
         with collector_paused():
             tree = encoded.tree()
             return tree if encoded.plain else _read(tree, 0)

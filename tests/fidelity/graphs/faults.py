@@ -117,12 +117,12 @@ def commands_lead_nowhere(patch: Patch) -> None:
 @fault("state")
 def updates_by_hand_are_always_the_last_nodes(patch: Patch) -> None:
     """`as_node` is not looked at."""
-    as_node = GraphProgram._as_node
+    stood_for = GraphProgram.stood_for
 
-    def wrong(self: Any, state: Any, values: Any, name: str) -> Any:
-        return as_node(self, state, values, state.ran[0] if state.ran else START)
+    def wrong(self: Any, state: Any, name: str, values: Any) -> Any:
+        return stood_for(self, state, state.ran[0] if state.ran else START, values)
 
-    patch.setattr(GraphProgram, "_as_node", wrong)
+    patch.setattr(GraphProgram, "stood_for", wrong)
 
 
 @fault("questions")
