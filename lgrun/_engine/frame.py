@@ -68,6 +68,8 @@ class Frame:
     _first = 0
     _nested = 0
     _messages = 0
+    _id: str | None = None
+    _place_name: str | None = None
     _inner_ns: tuple[str, ...] | None = None
     _strands: "_Strands | None" = None
     _pushed: Sequence[tuple[str, Any]] = ()
@@ -114,7 +116,9 @@ class Frame:
     @property
     def id(self) -> str:
         """The task's id, in UUID form."""
-        return ids.task_id(self.run.seed, self.path)
+        if self._id is None:
+            self._id = ids.task_id(self.run.seed, self.path)
+        return self._id
 
     @property
     def inner_ns(self) -> tuple[str, ...]:
@@ -160,8 +164,10 @@ class Frame:
     @property
     def place_name(self) -> str:
         """The chain of steps and tasks around this code and itself."""
-        around = self.ns if self.parent is None or self.call is not None else (self.parent.place_name,)
-        return "|".join((*around, f"{self.name}:{self.id}"))
+        if self._place_name is None:
+            around = self.ns if self.parent is None or self.call is not None else (self.parent.place_name,)
+            self._place_name = "|".join((*around, f"{self.name}:{self.id}"))
+        return self._place_name
 
     def offered(self, names: Collection[str]) -> dict[str, Any]:
         """Return what code here asks the run for, by name."""
