@@ -74,6 +74,7 @@ LAYERS = [
         "_engine.chat",
         "_engine.frame",
         "_engine.future",
+        "_engine.workers",
         "_engine.answers",
         "_engine.run",
         "_engine.lineage",

@@ -9,7 +9,7 @@ from lgrun._engine.chat import Inside
 from lgrun._engine.events import Event, RunEnded
 from lgrun._engine.flow import task_flow
 from lgrun._engine.frame import Frame
-from lgrun._engine.future import WORKERS, TaskFuture
+from lgrun._engine.future import TaskFuture
 from lgrun._engine.lifecycle import run_flow
 from lgrun._engine.lineage import name_strands, strand_on_loop
 from lgrun._engine.model import (
@@ -31,6 +31,7 @@ from lgrun._engine.nested import nested_flow
 from lgrun._engine.program import Program
 from lgrun._engine.run import Known, Planned, Run
 from lgrun._engine.sync import SyncDriver, strand
+from lgrun._engine.workers import WORKERS
 from lgrun.checkpoint.base import Path
 from lgrun.errors import GraphInterrupt, NodeCancelledError, NodeTimeoutError
 from lgrun.types import TimeoutPolicy

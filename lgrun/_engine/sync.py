@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from lgrun._engine.chat import Inside
 from lgrun._engine.flow import Flow, task_flow
 from lgrun._engine.frame import Frame
-from lgrun._engine.future import WORKERS, LimitedWorkers, TaskFuture
+from lgrun._engine.future import TaskFuture
 from lgrun._engine.model import (
     Execute,
     Flush,
@@ -28,6 +28,7 @@ from lgrun._engine.model import (
 from lgrun._engine.nested import nested_flow
 from lgrun._engine.program import Program
 from lgrun._engine.run import Known, Run
+from lgrun._engine.workers import WORKERS, LimitedWorkers
 from lgrun.checkpoint.base import Path
 from lgrun.errors import GraphInterrupt, StateError
 

@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 
+from lgrun._engine import sync
+from lgrun._engine.workers import Workers
 from lgrun.checkpoint.base import BaseCheckpointSaver, open_questions
 from lgrun.checkpoint.file import FileSaver
 from lgrun.checkpoint.memory import InMemorySaver
@@ -354,6 +356,26 @@ def test_parallel_tasks_overlap(style: Style) -> None:
         return sorted(f.result() for f in [meet() for _ in range(8)])
 
     assert style.invoke(flow, 1) == list(range(8))
+
+
+def test_without_any_thread_callers_run_their_tasks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A system that has no thread left makes a run slow; it loses nothing."""
+    first = Workers()
+    monkeypatch.setattr(sync, "WORKERS", first)
+
+    def refused(self: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    @task
+    def increment(x: int) -> int:
+        return x + 1
+
+    @entrypoint()
+    def flow(n: int) -> int:
+        return sum(f.result() for f in [increment(i) for i in range(n)])
+
+    monkeypatch.setattr(threading.Thread, "start", refused)
+    assert flow.invoke(20) == 210
 
 
 def test_a_task_that_nobody_waits_for_starts_at_once(style: Style) -> None:
