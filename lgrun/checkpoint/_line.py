@@ -12,6 +12,7 @@ from lgrun.checkpoint.migrations import CURRENT, upgrade
 from lgrun.errors import DamagedStateError
 
 __all__ = [
+    "LARGE",
     "MALFORMED",
     "BrokenLineError",
     "as_text",
@@ -35,7 +36,9 @@ _CRC = b',"crc":"'
 _TAIL = len(_CRC) + len('12345678"}')
 # orjson writes 254 levels and reads 1024; the codec allows 200. Fewer brackets than this cannot be too deep.
 _SHALLOW = 200
-_LARGE = 256_000
+
+LARGE = 256_000
+"""Bytes of JSON from which parsing is worth a pause of the garbage collector."""
 
 MALFORMED = (AttributeError, KeyError, TypeError, ValueError, RecursionError)
 """What taking apart a document of the wrong shape raises."""
@@ -90,7 +93,7 @@ def is_intact(line: bytes, seed: int) -> bool:
 
 def parsed(line: bytes) -> dict[str, Any]:
     """Return the JSON object in a line, or raise one of `MALFORMED`."""
-    document = orjson.loads(line) if len(line) < _LARGE else _loaded(line)
+    document = orjson.loads(line) if len(line) < LARGE else _loaded(line)
     if type(document) is not dict:
         raise TypeError("not an object")
     if line.count(b"[") + line.count(b"{") > _SHALLOW:

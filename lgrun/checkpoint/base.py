@@ -39,10 +39,6 @@ WriteKind: TypeAlias = Literal[
 ThreadStatus: TypeAlias = Literal["done", "failed", "stopped", "waiting", "running", "crashed"]
 
 
-LARGE = 256_000
-"""Bytes of JSON from which loading is worth a pause of the garbage collector."""
-
-
 class Encoded:
     """A value as the codec stores it: JSON text on its way in, a parsed tree on its way out.
 
@@ -58,9 +54,9 @@ class Encoded:
         self.plain = plain
 
     @property
-    def is_large(self) -> bool:
-        """Parsing it will make many objects."""
-        return self._json is not None and len(self._json) >= LARGE
+    def unparsed(self) -> int:
+        """How many bytes of JSON have to be parsed for the tree: 0 if there is one."""
+        return 0 if self._json is None else len(self._json)
 
     def json(self) -> bytes:
         """Return the JSON text, UTF-8."""

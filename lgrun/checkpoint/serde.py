@@ -23,10 +23,10 @@ import orjson
 from lgrun.checkpoint import _classes
 from lgrun.checkpoint._classes import Droppable, Pairs, Parts, Refused, register, register_module
 from lgrun.checkpoint._libraries import missing_library
-from lgrun.checkpoint._line import collector_paused
+from lgrun.checkpoint._line import LARGE, collector_paused
 from lgrun.checkpoint._refusals import reason_against
 from lgrun.checkpoint._table import MAX_HEX, row_of, row_tagged, to_base64
-from lgrun.checkpoint.base import LARGE, Encoded
+from lgrun.checkpoint.base import Encoded
 from lgrun.errors import DamagedStateError, NotSerializableError, StateError
 
 __all__ = ["MAX_DEPTH", "decode", "encode", "hand_on", "register", "register_module"]
@@ -136,7 +136,7 @@ def decode(encoded: Encoded) -> Any:
         DamagedStateError: it has an unknown tag, names a class unknown to this process, or is malformed.
     """
     try:
-        if encoded.plain and not encoded.is_large:
+        if encoded.plain and encoded.unparsed < LARGE:
             return encoded.tree()
         with collector_paused():
             tree = encoded.tree()
