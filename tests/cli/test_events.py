@@ -320,7 +320,8 @@ def test_second_signal(lgrun: World) -> None:
 @pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_before_the_run(lgrun: World, signum: signal.Signals) -> None:
     """Stopped while the file is still being loaded: that is the only line."""
-    lgrun.write("slow.py", "import time\nopen('loading', 'w').close()\ntime.sleep(30)\n" + HELLO)
+    # One call of the system: an interrupt in the middle of more may be swallowed by Python.
+    lgrun.write("slow.py", "import os, time\nos.mkdir('loading')\ntime.sleep(30)\n" + HELLO)
     process = lgrun.start("invoke", "slow.py", "Ann", "--ndjson")
     while not os.path.exists(lgrun.folder / "loading"):
         assert process.poll() is None
