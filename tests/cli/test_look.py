@@ -4,10 +4,14 @@ import json
 import re
 import subprocess
 import sys
+import tomllib
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from importlib.metadata import version
+from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
 
 from lgrun.cli.status import HELP_LINE
 
@@ -163,6 +167,15 @@ def test_version_imports_the_standard_library_only(lgrun: World) -> None:
     assert "lgrun.cli.main" in done.stderr
     assert "typer" not in done.stderr
     assert "lgrun.cli.app" not in done.stderr
+
+
+def test_only_versions_of_typer_that_start_fast_are_allowed() -> None:
+    """From 0.29 on Typer imports pydantic, which takes longer than all the rest of a look."""
+    project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())["project"]
+    [typer] = [found for found in map(Requirement, project["dependencies"]) if found.name == "typer"]
+
+    assert typer.specifier.contains(version("typer"))
+    assert not any(typer.specifier.contains(slow) for slow in ("0.29.0", "0.30.0", "1.0.0"))
 
 
 COMMANDS = (

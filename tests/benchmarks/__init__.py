@@ -1,0 +1,1 @@
+"""How fast lgrun is: `python -m tests.benchmarks` (see `__main__`)."""

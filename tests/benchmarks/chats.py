@@ -1,0 +1,151 @@
+"""Threads with many runs: a chat whose transcript grows, and a counter that only has a long past."""
+
+import os
+import statistics
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from lgrun.checkpoint.base import BaseCheckpointSaver, Saved
+from tests.benchmarks.comparing import Bench, Line, Measure, medians
+from tests.benchmarks.libraries import Library, new_thread
+
+TURN = 600
+"""Bytes that a turn adds to the transcript."""
+
+SHARED = "/dev/shm" if os.path.isdir("/dev/shm") else None
+
+
+def _message(turn: int) -> str:
+    return f"{turn:010}".ljust(TURN, "x")
+
+
+def _chat(library: Library, saver: Any) -> Any:
+    final = library.func.entrypoint.final
+
+    @library.func.entrypoint(checkpointer=saver)
+    def chat(message: str, *, previous: Any = None) -> Any:
+        transcript = [*(previous or []), message]
+        return final(value=len(transcript), save=transcript)
+
+    return chat
+
+
+def _size(folder: Path) -> int:
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+
+
+def _talk(library: Library, turns: int, folder: Path, look_at: int) -> tuple[list[float], dict[int, int]]:
+    """Return how long each turn took, and the bytes on the disk after some of them."""
+    chat, config = _chat(library, library.saver("files", folder)), new_thread()
+    sizes, took = {}, []
+    for turn in range(1, turns + 1):
+        began = time.perf_counter()
+        length = chat.invoke(_message(turn), config, durability="sync")
+        took.append((time.perf_counter() - began) * 1e6)
+        assert length == turn
+        if turn in (look_at, turns):
+            sizes[turn] = _size(folder)
+    return took, sizes
+
+
+def _round_trip(turns: int) -> float:
+    """Return the microseconds in which a transcript is read from JSON and written again."""
+    text = orjson.dumps([_message(turn) for turn in range(turns)])
+    began = time.perf_counter()
+    orjson.dumps(orjson.loads(text))
+    return (time.perf_counter() - began) * 1e6
+
+
+def chat(bench: Bench) -> Iterator[Line]:
+    """A chat in files: what it takes on the disk, and what a late turn costs."""
+    # LangGraph writes the whole transcript with every turn, more than once.
+    turns, fewer = bench.tasks, max(bench.tasks // 5, 1)
+    took, sizes = _talk(bench.lgrun, turns, bench.fresh(), fewer)
+    theirs, their_sizes = _talk(bench.langgraph, fewer, bench.fresh(), fewer)
+    tenth = max(turns // 10, 1)
+    first, last = statistics.median(took[:tenth]), statistics.median(took[-tenth:])
+    floor = first + medians({"": lambda: _round_trip(turns)}, bench.rounds)[""]
+    named = bench.langgraph.label("files")
+
+    def line(what: str, unit: str, ours: float, against: str, other: float, at_most: float | None = None) -> Line:
+        return Line(case="chat", what=what, unit=unit, lgrun=ours, against=against, other=other, at_most=at_most)
+
+    yield line(f"disk, {turns:,} turns", "kB", sizes[turns] / 1e3, "the transcript", turns * TURN / 1e3, 3)
+    yield line(f"disk, {fewer:,} turns", "kB", sizes[fewer] / 1e3, named, their_sizes[fewer] / 1e3)
+    yield line("last tenth of turns", "µs per turn", last, "first tenth + decode, encode", floor, 1.5)
+    part = max(fewer // 10, 1)
+    late = statistics.median(took[fewer - part : fewer])
+    yield line(f"turn {fewer:,}", "µs per turn", late, named, statistics.median(theirs[-part:]))
+
+
+def _counter(library: Library, saver: Any) -> Any:
+    @library.func.entrypoint(checkpointer=saver)
+    def count(n: int, *, previous: int | None = None) -> int:
+        return (previous or 0) + n
+
+    return count
+
+
+def _past(saver: BaseCheckpointSaver, old: str, new: str, turns: int) -> None:
+    """Make a thread of many turns of one that has had two, whose second is repeated."""
+    begun = sorted(saver.history(old), key=lambda saved: saved.checkpoint.seq)
+    assert len(begun) == 4
+
+    def history() -> Iterator[Saved]:
+        for number in range(2 * turns):
+            seq, (model, writes) = number + 1, begun[number if number < 4 else 2 + number % 2]
+            moved = number + 1 - model.seq
+            yield Saved(
+                replace(
+                    model,
+                    thread=new,
+                    seq=seq,
+                    id=f"{seq:08x}{model.id[8:]}",
+                    step=model.step + moved,
+                    parent=model.parent and model.parent + moved,
+                    previous=model.previous and model.previous + moved,
+                ),
+                writes,
+            )
+
+    saver.copy_thread(old, new, history())
+
+
+def per_turn(bench: Bench) -> Iterator[Line]:
+    """What a turn costs on a thread that has had many against one that has had few; the disk itself left out."""
+    few, many = max(bench.tasks // 10, 2), bench.tasks * 10
+    for kind in ("memory", "files"):
+        with tempfile.TemporaryDirectory(dir=SHARED) as folder:
+            saver = bench.lgrun.saver(kind, Path(folder))
+            count, short = _counter(bench.lgrun, saver), new_thread()
+            for _ in range(2):
+                count.invoke(1, short)
+
+            def measure(turns: int) -> Measure:
+                config = new_thread()
+                _past(saver, short["configurable"]["thread_id"], config["configurable"]["thread_id"], turns)
+
+                def some_turns() -> float:
+                    began = time.perf_counter()
+                    for _ in range(10):
+                        count.invoke(1, config)
+                    return (time.perf_counter() - began) / 10 * 1e6
+
+                return some_turns
+
+            found = medians({"many": measure(many), "few": measure(few)}, bench.rounds)
+        yield Line(
+            case="growth",
+            what=f"turn {many:,}, {kind}",
+            unit="µs per turn",
+            lgrun=found["many"],
+            against=f"turn {few:,}",
+            other=found["few"],
+            at_most=1.3,
+        )

@@ -1,0 +1,49 @@
+"""What a workflow streams while it runs."""
+
+import time
+from collections.abc import Iterator
+from typing import Any
+
+from tests.benchmarks.comparing import Bench, Line, Measure, medians
+from tests.benchmarks.libraries import Library, new_thread
+
+
+def _stream(library: Library, saver: Any, n: int) -> float:
+    @library.func.task
+    def say(n: int) -> int:
+        writer = library.config.get_stream_writer()
+        for i in range(n):
+            writer({"i": i})
+        return n
+
+    @library.func.entrypoint(checkpointer=saver)
+    def talk(n: int) -> int:
+        return say(n).result()  # type: ignore[no-any-return]
+
+    began = time.perf_counter()
+    chunks = [chunk["i"] for chunk in talk.stream(n, new_thread(), stream_mode="custom")]
+    seconds = time.perf_counter() - began
+    assert chunks == list(range(n))
+    return seconds
+
+
+def stream(bench: Bench) -> Iterator[Line]:
+    """One task that writes many custom events."""
+    n = bench.tasks
+
+    def measure(library: Library) -> Measure:
+        saver = library.saver("memory", bench.fresh())
+        _stream(library, saver, 10)
+        return lambda: _stream(library, saver, n) / n * 1e6
+
+    theirs = bench.langgraph.label("memory")
+    found = medians({"lgrun": measure(bench.lgrun), theirs: measure(bench.langgraph)}, bench.rounds)
+    yield Line(
+        case="stream",
+        what="custom events",
+        unit="µs per event",
+        lgrun=found["lgrun"],
+        against=theirs,
+        other=found[theirs],
+        at_least=6,
+    )
