@@ -117,8 +117,9 @@ class FileClaim(Claim):
         self._recovered: Saved | None = None
         self._exists = self._files.exists()
         self.died = place.lock.died
-        self._files.remove_temporary()
-        self._numbers = self._files.again(self._files.numbers, tries=1) or []
+        names = self._files.fs.listdir(self._files.fd)
+        self._files.remove_temporary(names)
+        self._numbers = self._files.again(lambda: self._files.numbers(names), tries=1) or []
         if self._numbers:
             self._recover()
         place.lock.announce()

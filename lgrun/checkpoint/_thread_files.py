@@ -105,18 +105,18 @@ class ThreadFiles:
                 pass
         return total
 
-    def numbers(self) -> list[int]:
-        """Return the numbers of the checkpoints, ascending.
+    def numbers(self, names: Sequence[str] | None = None) -> list[int]:
+        """Return the numbers of the checkpoints, ascending; `names`: what is in the directory, if that is known.
 
         Raises:
             FileNotFoundError: there is a journal without its checkpoint.
         """
-        names = self.fs.listdir(self.fd)
-        found = {int(name[:8]) for name in names if _is_numbered(name, _CHECKPOINT)}
-        for name in names:
-            if _is_numbered(name, _JOURNAL) and int(name[:8]) not in found:
-                raise FileNotFoundError(errno.ENOENT, "is missing", f"{name[:8]}{_CHECKPOINT}")
-        return sorted(found)
+        names = self.fs.listdir(self.fd) if names is None else names
+        found, journals = ({name[:8] for name in names if name[8:] == suffix} for suffix in (_CHECKPOINT, _JOURNAL))
+        for stem in sorted(journals - found):
+            if _is_number(stem):
+                raise FileNotFoundError(errno.ENOENT, "is missing", f"{stem}{_CHECKPOINT}")
+        return [int(stem) for stem in sorted(found) if _is_number(stem)]
 
     def load(self, ref: int | str | None) -> Saved | None:
         """Return the latest checkpoint, or the one with number or full id `ref`, with its journal."""
@@ -221,9 +221,9 @@ class ThreadFiles:
                     self.fs.close(fd)
         self.fs.sync_dir(self.fd)
 
-    def remove_temporary(self) -> None:
-        """Remove what a run that died had begun to write."""
-        for name in self.fs.listdir(self.fd):
+    def remove_temporary(self, names: Sequence[str]) -> None:
+        """Remove what a run that died had begun to write, of what is in the directory."""
+        for name in names:
             if name.startswith(TEMPORARY):
                 self.fs.unlink(name, self.fd)
 
@@ -383,7 +383,11 @@ def _check_size(size: int, name: str) -> None:
 
 
 def _is_numbered(name: str, suffix: str) -> bool:
-    return name[8:] == suffix and name[:8].isascii() and name[:8].isdigit() and name[:8] != "00000000"
+    return name[8:] == suffix and _is_number(name[:8])
+
+
+def _is_number(stem: str) -> bool:
+    return len(stem) == 8 and stem.isascii() and stem.isdigit() and stem != "00000000"
 
 
 def _warn(message: str) -> None:
