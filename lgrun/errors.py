@@ -30,9 +30,10 @@ The names in the first group mean what they mean in LangGraph. `GraphInterrupt` 
 """
 
 from collections.abc import Sequence
-from typing import Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
-from lgrun.types import Command, Interrupt
+if TYPE_CHECKING:
+    from lgrun.types import Command, Interrupt
 
 __all__ = [
     "ConfigurationError",
@@ -67,7 +68,7 @@ class GraphInterrupt(BaseException):
         interrupts: the questions asked.
     """
 
-    def __init__(self, interrupts: Sequence[Interrupt] = ()) -> None:
+    def __init__(self, interrupts: "Sequence[Interrupt]" = ()) -> None:
         super().__init__(tuple(interrupts))
         self.interrupts = tuple(interrupts)
 
@@ -79,7 +80,7 @@ class ParentCommand(BaseException):  # the documented name
         command: the command.
     """
 
-    def __init__(self, command: Command[Any]) -> None:
+    def __init__(self, command: "Command[Any]") -> None:
         super().__init__(command)
         self.command = command
 

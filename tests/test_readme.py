@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from typer.main import get_command
 
-from lgrun.cli.app import app
+from lgrun.cli.app import program
 from lgrun.cli.parser import about
 from lgrun.cli.status import ExitStatus
 
@@ -124,7 +124,7 @@ def test_examples_in_help_work(command: list[str], tmp_path: Path, env: dict[str
 
 def test_every_command_is_in_the_table() -> None:
     """The table of commands is what `lgrun -h` lists, under the same titles, with the same sentences."""
-    group: Any = get_command(app)
+    group: Any = get_command(program())
     listed = [
         (title, name, about(command))
         for title, commands in group.titled().items()

@@ -1,6 +1,5 @@
 """Ids of calls. They follow from where a call is made, so readers of a journal find those of the run that writes it."""
 
-import hashlib
 from collections.abc import Callable
 
 from lgrun.checkpoint.base import Path
@@ -15,6 +14,9 @@ def task_id(seed: str, path: Path) -> str:
 
 def call_hash(seed: str, path: Path, salt: str) -> str:
     """Return 32 hex digits for a call, others for each `salt`."""
+    # It loads a large library, which those who only look at threads do not need.
+    import hashlib
+
     return hashlib.blake2b(f"{seed}{path}{salt}".encode(), digest_size=16).hexdigest()
 
 

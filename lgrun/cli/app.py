@@ -3,30 +3,12 @@
 import re
 import signal
 import sys
+from collections.abc import Iterable
+from importlib import import_module
 from typing import Any, NoReturn
 
 import typer
 
-from lgrun.cli.commands import (
-    batch,
-    completion,
-    config,
-    diff,
-    doctor,
-    fork,
-    help_topic,
-    history,
-    invoke,
-    list_threads,
-    new,
-    prune,
-    resume,
-    rm,
-    schema,
-    show,
-    watch,
-    workflows,
-)
 from lgrun.cli.diagnostics import Problem, explain, full_traceback
 from lgrun.cli.env import Environment, die_of
 from lgrun.cli.options import Interrupted, configure, shared_first, with_shared_options
@@ -38,17 +20,7 @@ STREAMS = ("invoke", "resume", "watch")
 LISTS = ("list", "ls", "history")
 """Commands whose --ndjson are rows."""
 
-app = typer.Typer(
-    cls=Group,
-    rich_markup_mode=None,
-    pretty_exceptions_enable=False,
-    add_completion=False,
-    no_args_is_help=True,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
 
-
-@app.callback()
 def _root(
     version: bool = typer.Option(False, "--version", help="Print the version and exit.", is_eager=True),
 ) -> None:
@@ -79,32 +51,31 @@ _GROUPS = {
     "House": ("doctor", "config", "schema", "completion", "help"),
 }
 """Under which title a command stands in `lgrun -h`."""
+_HIDDEN = ("ls",)
 _GROUP_OF = {name: title for title, names in _GROUPS.items() for name in names}
+_MODULE_OF = {"list": "list_threads", "ls": "list_threads", "help": "help_topic"}
+"""Where a command is (and what it is called there), if not under its own name."""
+COMMANDS = (*_GROUP_OF, *_HIDDEN)
 
-for _name, _command in (
-    ("invoke", invoke.invoke),
-    ("resume", resume.resume),
-    ("batch", batch.batch),
-    ("watch", watch.watch),
-    ("list", list_threads.list_threads),
-    ("show", show.show),
-    ("history", history.history),
-    ("diff", diff.diff),
-    ("fork", fork.fork),
-    ("rm", rm.rm),
-    ("prune", prune.prune),
-    ("new", new.new),
-    ("workflows", workflows.workflows),
-    ("doctor", doctor.doctor),
-    ("config", config.config),
-    ("schema", schema.schema),
-    ("completion", completion.completion),
-    ("help", help_topic.help_topic),
-):
-    app.command(_name, cls=Command, rich_help_panel=_GROUP_OF.get(_name))(
-        with_shared_options(_command, rows=_name in STREAMS + LISTS)
+
+def program(names: Iterable[str] = COMMANDS) -> typer.Typer:
+    """Return lgrun as Typer knows it. To build all commands takes longer than most of them run: see `_call`."""
+    made = typer.Typer(
+        cls=Group,
+        rich_markup_mode=None,
+        pretty_exceptions_enable=False,
+        add_completion=False,
+        no_args_is_help=True,
+        context_settings={"help_option_names": ["-h", "--help"]},
     )
-app.command("ls", cls=Command, hidden=True)(with_shared_options(list_threads.list_threads, rows=True))
+    made.callback()(_root)
+    for name in names:
+        module = _MODULE_OF.get(name, name)
+        command = getattr(import_module(f"lgrun.cli.commands.{module}"), module)
+        made.command(name, cls=Command, hidden=name in _HIDDEN, rich_help_panel=_GROUP_OF.get(name))(
+            with_shared_options(command, rows=name in STREAMS + LISTS)
+        )
+    return made
 
 
 def run(arguments: list[str], env: Environment | None = None) -> int:
@@ -150,7 +121,8 @@ def _color_in(arguments: list[str]) -> str | None:
 
 
 def _call(arguments: list[str], env: Environment) -> Any:
-    command = typer.main.get_command(app)
+    # A command that is named needs no other; help and mistakes need all.
+    command = typer.main.get_command(program(_command_in(arguments) or COMMANDS))
     width = help_width(env.width())
     return command.main(args=arguments, prog_name="lgrun", standalone_mode=False, obj=env, terminal_width=width)
 
@@ -198,8 +170,7 @@ _SYNONYMS = {
 
 
 def _command_in(arguments: list[str]) -> list[str]:
-    known = {command.name for command in app.registered_commands}
-    return [word for word in arguments[:1] if word in known]
+    return [word for word in arguments[:1] if word in COMMANDS]
 
 
 def _unknown_command(message: str) -> str:

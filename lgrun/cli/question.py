@@ -1,12 +1,14 @@
 """An open question: what is asked, what came with it, and what may be answered."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lgrun.checkpoint.base import PendingWrite
 from lgrun.cli.render.text import brief, dump, one_line, shorten
 from lgrun.cli.render.values import readable
-from lgrun.cli.review import Review, review_of
+
+if TYPE_CHECKING:
+    from lgrun.cli.review import Review
 
 _HEADLINES = ("question", "message", "prompt", "title", "description", "text")
 _MENUS = ("options", "choices", "enum")
@@ -47,8 +49,10 @@ class Question:
     declared: dict[str, Any] | None
 
     @property
-    def review(self) -> Review | None:
+    def review(self) -> "Review | None":
         """Return the request to review an agent's actions, if it is one."""
+        from lgrun.cli.review import review_of
+
         return review_of(self.value)
 
     @property

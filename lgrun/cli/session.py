@@ -18,14 +18,13 @@ from lgrun.checkpoint.base import (
 )
 from lgrun.checkpoint.file import FileClaim, FileSaver
 from lgrun.checkpoint.ids import fresh_id
-from lgrun.cli import discover
 from lgrun.cli.configuration import setting
 from lgrun.cli.diagnostics import Problem, short_path
-from lgrun.cli.discover import Reference
 from lgrun.cli.env import Environment
 from lgrun.cli.status import ExitStatus
 
 if TYPE_CHECKING:
+    from lgrun.cli.discover import Reference
     from lgrun.cli.loading import Loaded
 
 
@@ -218,14 +217,16 @@ def origin_of(saver: BaseCheckpointSaver, saved: Saved) -> dict[str, Any]:
     return next((each.origin for each in earlier if each.origin), {})
 
 
-def workflow_of(env: Environment, thread: str, origin: dict[str, Any], *, given: str | None) -> Reference:
+def workflow_of(env: Environment, thread: str, origin: dict[str, Any], *, given: str | None) -> "Reference":
     """Say which workflow a thread is continued with: the one given, else the one recorded, else where it moved to.
 
     Raises:
         Problem: it cannot be found (exit 4), or what is recorded cannot be trusted (exit 2).
     """
     if given is not None:
-        return _with_recorded_name(discover.find(given, env), origin)
+        from lgrun.cli.discover import find
+
+        return _with_recorded_name(find(given, env), origin)
     if not origin.get("path"):
         raise Problem(
             "unknown-workflow",
@@ -242,15 +243,19 @@ def workflow_of(env: Environment, thread: str, origin: dict[str, Any], *, given:
     return _recorded(env, thread, origin)
 
 
-def _with_recorded_name(reference: Reference, origin: dict[str, Any]) -> Reference:
+def _with_recorded_name(reference: "Reference", origin: dict[str, Any]) -> "Reference":
     """A file with several entrypoints: the one the thread ran is meant."""
+    from lgrun.cli.discover import Reference
+
     name = origin.get("name")
     if reference.name is not None or not isinstance(name, str) or reference.path is None:
         return reference
     return Reference(reference.typed, path=reference.path, name=name)
 
 
-def _recorded(env: Environment, thread: str, origin: dict[str, Any]) -> Reference:
+def _recorded(env: Environment, thread: str, origin: dict[str, Any]) -> "Reference":
+    from lgrun.cli.discover import Reference
+
     path, name, typed = Path(str(origin["path"])), str(origin.get("name") or ""), str(origin.get("ref") or "")
     module = typed.rpartition(":")[0]
     if path.is_file():
@@ -279,8 +284,10 @@ def _is_module_file(path: Path, module: str) -> bool:
 
 
 def _moved(env: Environment, origin: dict[str, Any]) -> Path | None:
+    from lgrun.cli.discover import project_root
+
     relative = origin.get("project_path")
-    root = discover.project_root(env.cwd)
+    root = project_root(env.cwd)
     if not isinstance(relative, str) or root is None:
         return None
     found = Path(os.path.abspath(root / relative))

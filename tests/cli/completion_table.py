@@ -7,7 +7,7 @@ from typing import Any
 from typer.main import get_command
 
 import lgrun
-from lgrun.cli.app import app
+from lgrun.cli.app import program
 from lgrun.cli.configuration import KEYS
 from lgrun.cli.parser import about
 from lgrun.cli.scaffold import TEMPLATES
@@ -17,7 +17,7 @@ PATH = Path(lgrun.__file__).parent / "cli" / "completion_table.py"
 
 def text() -> str:
     """Return the module."""
-    group: Any = get_command(app)
+    group: Any = get_command(program())
     shown = {name: command for name, command in group.commands.items() if not command.hidden}
     commands = {name: about(command) for name, command in shown.items()}
     options = {

@@ -6,12 +6,12 @@ from typing import Any
 import pytest
 from typer.main import get_command
 
-from lgrun.cli.app import app
+from lgrun.cli.app import program
 from lgrun.cli.status import HELP_LINE
 
 from .conftest import World
 
-_GROUP: Any = get_command(app)
+_GROUP: Any = get_command(program())
 COMMANDS = sorted(name for name, command in _GROUP.commands.items() if not command.hidden)
 
 

@@ -144,7 +144,7 @@ def test_looking_imports_little(threads: World, args: list[str]) -> None:
         "import atexit, sys; from lgrun.cli.main import main\n"
         "def check():\n"
         "    heavy = {'asyncio', 'rich', 'pydantic', 'lgrun.workflow', 'lgrun.func', 'lgrun.checkpoint.serde',"
-        " 'concurrent.futures', 'logging'}\n"
+        " 'concurrent.futures', 'logging', 'lgrun.types', 'hashlib', 'lgrun.cli.commands.invoke'}\n"
         "    engine = {n for n in sys.modules if n.startswith('lgrun._engine.')} - {'lgrun._engine.context'}\n"
         "    print('HEAVY', sorted(heavy & set(sys.modules) | engine), file=sys.stderr)\n"
         "atexit.register(check); sys.argv[1:] = " + repr(args) + "; sys.exit(main())"

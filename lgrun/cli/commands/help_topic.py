@@ -40,13 +40,13 @@ def _page(env: Environment, name: str | None) -> str:
     Raises:
         Problem: there is no such command (exit 2).
     """
-    from lgrun.cli.app import app
+    from lgrun.cli.app import program
     from lgrun.cli.diagnostics import Problem
     from lgrun.cli.parser import help_width
     from lgrun.cli.render.text import nearest
     from lgrun.cli.topics import TOPICS
 
-    group: Any = typer.main.get_command(app)
+    group: Any = typer.main.get_command(program())
     commands: Mapping[str, Any] = group.commands
     width = help_width(env.width())
     outer = group.context_class(group, info_name="lgrun", terminal_width=width, **group.context_settings)
