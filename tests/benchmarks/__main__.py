@@ -1,6 +1,6 @@
 """How fast lgrun is against real LangGraph and against floors, all in the same run.
 
-    python -m tests.benchmarks [--cases CASE ...] [--tasks N] [--rounds N] [--json FILE]
+    python -m tests.benchmarks [--cases CASE ...] [--tasks N] [--rounds N] [--json FILE] [--markdown FILE]
 
 What is compared is measured in turn, so that a busy machine slows all of it down; figures are medians. `memory` is the
 in-memory savers against each other, `files` lgrun's files against LangGraph's sqlite saver. With durability `async`
@@ -15,6 +15,7 @@ import json
 import os
 import sys
 import tempfile
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -44,18 +45,33 @@ CASES: dict[str, tuple[Case, ...]] = {
 }
 
 
+def _short(figure: float) -> str:
+    return f"{figure:.2f}" if figure < 10 else f"{figure:,.0f}"
+
+
 def _written(line: Line) -> str:
     """Return a line of the table."""
-    ratio = f"{line.ratio:.2f}x" if line.ratio < 10 else f"{line.ratio:.0f}x"
+    ratio = f"{_short(line.ratio)}x"
     if line.at_least is not None:
         target = f">= {line.at_least:g}x"
     else:
         target = f"<= {line.at_most:g}x" if line.at_most is not None else ""
     mark = {True: "✓", False: "✗", None: ""}[line.is_met]
     return (
-        f"{line.case:<11}{line.what:<26}{line.unit:<18}{line.lgrun:>9,.1f}  "
-        f"{line.against:<29}{line.other:>9,.1f}{ratio:>8}  {target:<8} {mark}".rstrip()
+        f"{line.case:<11}{line.what:<33}{line.unit:<18}{line.lgrun:>9,.1f}  "
+        f"{line.against:<30}{line.other:>9,.1f}{ratio:>8}  {target:<8} {mark}".rstrip()
     )
+
+
+def _markdown(lines: Sequence[Line]) -> str:
+    """Return the comparisons that have a target as the table of the README."""
+    rows = ["| | | lgrun | against | ratio |", "|---|---|---|---|---|"]
+    for line in lines:
+        if line.is_met is not None:
+            ratio = f"{_short(line.ratio)}x" + (" faster" if line.at_least is not None else "")
+            ours = f"{_short(line.lgrun)} {line.unit}"
+            rows.append(f"| {line.case} | {line.what} | {ours} | {line.against}: {_short(line.other)} | {ratio} |")
+    return "\n".join(rows) + "\n"
 
 
 def main() -> None:
@@ -67,10 +83,11 @@ def main() -> None:
     parser.add_argument("--tasks", type=int, default=1000, help="the size that all others follow (1000)")
     parser.add_argument("--rounds", type=int, default=5, help="how often each thing is measured, processes 9 times (5)")
     parser.add_argument("--json", type=Path, help="write the figures to this file")
+    parser.add_argument("--markdown", type=Path, help="write the table of the README to this file")
     arguments = parser.parse_args()
     load = f"load {os.getloadavg()[0]:.1f} on {os.cpu_count()} processors"
     print(f"Python {sys.version.split()[0]}, {load}; N = {arguments.tasks:,}, medians of {arguments.rounds}\n")
-    print(f"{'case':<11}{'what':<26}{'unit':<18}{'lgrun':>9}  {'against':<29}{'it':>9}{'ratio':>8}  target")
+    print(f"{'case':<11}{'what':<33}{'unit':<18}{'lgrun':>9}  {'against':<30}{'it':>9}{'ratio':>8}  target")
     lines: list[Line] = []
     with tempfile.TemporaryDirectory() as folder:
         bench = Bench(arguments.tasks, arguments.rounds, Path(folder), Library("lgrun"), Library("langgraph"))
@@ -83,6 +100,8 @@ def main() -> None:
     if arguments.json:
         found = [{**asdict(line), "ratio": line.ratio, "met": line.is_met} for line in lines]
         arguments.json.write_text(json.dumps(found, indent=1) + "\n")
+    if arguments.markdown:
+        arguments.markdown.write_text(_markdown(lines))
 
 
 if __name__ == "__main__":
