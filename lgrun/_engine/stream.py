@@ -3,7 +3,7 @@
 import threading
 from collections.abc import Callable, Generator, Iterator
 from contextvars import copy_context
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 from typing import Any
 
 from lgrun._engine.context import current
@@ -11,6 +11,9 @@ from lgrun._engine.events import Event, RunEnded
 from lgrun._engine.lifecycle import run_flow
 from lgrun._engine.run import Run
 from lgrun._engine.sync import SyncDriver
+
+_GLANCE = 0.5
+"""Seconds after which a wait for the next event begins anew."""
 
 
 def _drive(run: Run, input: Any) -> RunEnded:
@@ -69,7 +72,7 @@ class EventStream:
         thread = threading.Thread(target=context.run, args=(self._work, run), name="lgrun-run", daemon=True)
         thread.start()
         try:
-            while (event := self._queue.get()) is not None:
+            while (event := self._next()) is not None:
                 yield event
         finally:
             run.left = True
@@ -80,6 +83,14 @@ class EventStream:
                 thread.join()
         if self._failure is not None:
             raise self._failure
+
+    def _next(self) -> Event | None:
+        # Not for ever: a signal that comes as this begins to wait would be handled only when it ends.
+        while True:
+            try:
+                return self._queue.get(timeout=_GLANCE)
+            except Empty:
+                pass
 
     def _work(self, run: Run) -> None:
         try:

@@ -25,6 +25,7 @@ from lgrun.config import get_stream_writer
 
 @task
 def hold(name: str) -> str:
+    open("holds", "w").close()
     for _ in range(3000):
         if os.path.exists("go"):
             break
@@ -275,6 +276,12 @@ def test_busy(lgrun: World) -> None:
     assert found[1]["data"] == "<dict>"
 
 
+def until_it_holds(lgrun: World, process: "subprocess.Popen[str]") -> None:
+    """Wait until the task runs: what has only been announced need not begin any more."""
+    while not os.path.exists(lgrun.folder / "holds"):
+        assert process.poll() is None
+
+
 @pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_signals(lgrun: World, signum: signal.Signals) -> None:
     """A run that is stopped says so in its last line, and dies of the signal."""
@@ -282,6 +289,7 @@ def test_signals(lgrun: World, signum: signal.Signals) -> None:
     process = lgrun.start("invoke", "waits.py", "Ann", "-t", "t", "--ndjson")
     assert process.stdout is not None
     lines = [process.stdout.readline() for _ in range(3)]
+    until_it_holds(lgrun, process)
 
     process.send_signal(signum)
     assert process.stderr is not None
@@ -304,6 +312,7 @@ def test_second_signal(lgrun: World) -> None:
     assert process.stdout is not None
     assert process.stderr is not None
     lines = [process.stdout.readline() for _ in range(3)]
+    until_it_holds(lgrun, process)
 
     process.send_signal(signal.SIGINT)
     while "stopping" not in process.stderr.readline():
