@@ -48,6 +48,7 @@ LAYERS = [
         "checkpoint._salvage",
         "checkpoint._not_stored",
         "checkpoint.migrations",
+        "checkpoint.patching",
         "graph._plan",
         "graph._program",
         "graph._schema",
@@ -58,8 +59,10 @@ LAYERS = [
     {
         "checkpoint.memory",
         "checkpoint.file",
+        "checkpoint._chains",
         "checkpoint._claim",
         "checkpoint._copying",
+        "checkpoint._journal_file",
         "checkpoint._lock",
         "checkpoint._state_root",
         "checkpoint._thread_files",

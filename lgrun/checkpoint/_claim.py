@@ -11,10 +11,12 @@ from dataclasses import replace
 from types import TracebackType
 from typing import Any
 
+from lgrun.checkpoint._chains import Chains, Recalled
+from lgrun.checkpoint._journal_file import JournalFile
 from lgrun.checkpoint._lock import ThreadLock, local_time
 from lgrun.checkpoint._not_stored import not_stored
 from lgrun.checkpoint._state_root import StateRoot
-from lgrun.checkpoint._thread_files import JournalFile, ThreadFiles
+from lgrun.checkpoint._thread_files import ThreadFiles
 from lgrun.checkpoint.base import Checkpoint, Claim, PendingWrite, Saved
 from lgrun.checkpoint.document import check_new
 from lgrun.errors import DamagedStateError, StateError, StateIOError
@@ -103,6 +105,7 @@ class FileClaim(Claim):
         source: bytes | None,
         strict: bool,
         store_input: bool,
+        recalled: Recalled,
     ) -> None:
         self._place = place
         self._root = root
@@ -115,6 +118,7 @@ class FileClaim(Claim):
         self._journal: JournalFile | None = None
         self._broken = False
         self._recovered: Saved | None = None
+        self._chains = Chains(self._files, recalled)
         self._exists = self._files.exists()
         self.died = place.lock.died
         names = self._files.fs.listdir(self._files.fd)
@@ -130,7 +134,10 @@ class FileClaim(Claim):
             self._check_held()
             if ref is None and self._recovered is not None:
                 return self._recovered
-            return self._files.again(lambda: self._files.load(ref), tries=1)
+            found = self._files.again(lambda: self._files.load(ref), tries=1)
+            if found is not None:
+                self._chains.saw(found.checkpoint)
+            return found
 
     def put(self, checkpoint: Checkpoint) -> None:
         """Save a checkpoint; see `Claim.put`."""
@@ -180,6 +187,7 @@ class FileClaim(Claim):
                 journal.close()
             if not self._numbers:
                 self._place.remove()
+            self._chains.leave()
             self._place.leave()
 
     def _safe_results(self, seq: int) -> int | None:
@@ -196,6 +204,8 @@ class FileClaim(Claim):
             raise DamagedStateError(f"{self._files.path}/thread.json is missing; nothing was changed")
         seq = self._numbers[-1]
         checkpoint = self._files.checkpoint(seq)
+        self._chains.saw(checkpoint)
+        self._chains.check(checkpoint)
         journal = self._files.recover(seq, strict=self._strict)
         if self.died is not None:
             # What it wrote can be seen, but need not be on the disk; this run will build on it.
@@ -217,7 +227,9 @@ class FileClaim(Claim):
         sha256 = (checkpoint.origin or {}).get("sha256")
         if checkpoint.kind == "input" and self._source is not None and isinstance(sha256, str):
             self._files.put_source(sha256, self._source)
-        self._files.put(checkpoint)
+        planned = self._chains.planned(checkpoint)
+        crc = self._files.put(checkpoint, {name: plan.patch for name, plan in planned.items()})
+        self._chains.wrote(checkpoint, planned, crc)
 
     def _with_origin(self, checkpoint: Checkpoint) -> Checkpoint:
         begins = checkpoint.kind == "input" or not checkpoint.complete

@@ -9,6 +9,7 @@ import os
 from collections.abc import Iterable
 
 from lgrun._fs import RealFs
+from lgrun.checkpoint._chains import kept_patches
 from lgrun.checkpoint._lock import ThreadLock, try_lock
 from lgrun.checkpoint._state_root import TEMPORARY
 from lgrun.checkpoint._thread_files import ThreadFiles, source_name
@@ -54,10 +55,11 @@ class Copy:
     def fill(self, history: Iterable[Saved], now: str) -> None:
         """Write all there is; it is safe when this returns."""
         files, last = self._files, 0
+        seals: dict[int, str] = {}
         files.create(now)
         for checkpoint, writes in history:
             check_new(checkpoint, files.thread_id, last)
-            files.put_whole(checkpoint, writes)
+            seals[checkpoint.seq] = files.put_all(checkpoint, kept_patches(checkpoint, seals), writes)
             last = checkpoint.seq
         self._fs.sync_dir(files.fd)
 

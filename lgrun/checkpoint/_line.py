@@ -14,6 +14,7 @@ from lgrun.errors import DamagedStateError
 __all__ = [
     "LARGE",
     "MALFORMED",
+    "TAG_IN_TEXT",
     "BrokenLineError",
     "as_text",
     "collector_paused",
@@ -26,12 +27,15 @@ __all__ = [
     "parsed",
     "place_seed",
     "safe_text",
+    "seal_of",
     "sealed",
     "tagged",
     "untagged",
 ]
 
 _TAG = "$lgrun"
+TAG_IN_TEXT = b'"$lgrun"'
+"""What is in the JSON text of every value that has tags."""
 _CRC = b',"crc":"'
 _TAIL = len(_CRC) + len('12345678"}')
 # orjson writes 254 levels and reads 1024; the codec allows 200. Fewer brackets than this cannot be too deep.
@@ -54,6 +58,11 @@ def sealed(document: bytes, seed: int) -> bytes:
         raise ValueError("an encoded value contains a line break")
     body = document[:-1]
     return b'%b,"crc":"%08x"}\n' % (body, crc32(body, seed))
+
+
+def seal_of(line: bytes) -> str:
+    """Return the checksum that a line, as `sealed` made it, ends with."""
+    return line[-11:-3].decode("ascii", "replace")
 
 
 def place_seed(thread: str, seq: int) -> int:

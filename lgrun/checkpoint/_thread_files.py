@@ -1,10 +1,13 @@
-"""The directory of one thread: names, reading, recovery, appending."""
+"""The directory of one thread: names, reading, recovery."""
 
 import errno
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from typing import NamedTuple, TypeVar
 
 from lgrun._fs import MAX_BYTES, RealFs
+from lgrun.checkpoint._chains import Patched
+from lgrun.checkpoint._line import seal_of
 from lgrun.checkpoint._state_root import TEMPORARY, write_file, write_new
 from lgrun.checkpoint.base import Checkpoint, PendingWrite, Saved
 from lgrun.checkpoint.document import (
@@ -18,13 +21,25 @@ from lgrun.checkpoint.document import (
     is_meant,
     number_in,
 )
+from lgrun.checkpoint.patching import Patch
 from lgrun.errors import DamagedStateError, StateError
 
-__all__ = ["NOTE", "JournalFile", "ReadJournal", "ThreadFiles", "directory_name", "part_of", "source_name", "thread_in"]
+__all__ = [
+    "JOURNAL",
+    "NOTE",
+    "ReadJournal",
+    "Sealed",
+    "ThreadFiles",
+    "check_size",
+    "directory_name",
+    "part_of",
+    "source_name",
+    "thread_in",
+]
 
 NOTE = "thread.json"
 _T = TypeVar("_T")
-_CHECKPOINT, _JOURNAL = ".json", ".writes.jsonl"
+_CHECKPOINT, JOURNAL = ".json", ".writes.jsonl"
 _PLAIN = frozenset("abcdefghijklmnopqrstuvwxyz0123456789._-")
 _DEVICES = frozenset(["con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("com", "lpt") for n in range(1, 10))])
 
@@ -58,6 +73,14 @@ class ReadJournal(NamedTuple):
     journal: Journal
 
 
+class Sealed(NamedTuple):
+    """A checkpoint with the checksum that its line ends with, and the bytes of its file."""
+
+    checkpoint: Checkpoint
+    crc: str
+    size: int
+
+
 class ThreadFiles:
     """The directory of one thread.
 
@@ -66,16 +89,25 @@ class ThreadFiles:
         fd: descriptor of the directory.
         thread_id: whose it is.
         path: of the directory, for messages.
+        reopened: opens the directory again, for values that are asked for later.
 
     Attributes:
         read: the journal that was read last.
     """
 
-    def __init__(self, fs: RealFs, fd: int, thread_id: str, path: str) -> None:
+    def __init__(
+        self,
+        fs: RealFs,
+        fd: int,
+        thread_id: str,
+        path: str,
+        reopened: "Callable[[], AbstractContextManager[ThreadFiles | None]] | None" = None,
+    ) -> None:
         self.fs = fs
         self.fd = fd
         self.thread_id = thread_id
         self.path = path
+        self.reopened = reopened
         self.read: ReadJournal | None = None
 
     def exists(self) -> bool:
@@ -112,7 +144,7 @@ class ThreadFiles:
             FileNotFoundError: there is a journal without its checkpoint.
         """
         names = self.fs.listdir(self.fd) if names is None else names
-        found, journals = ({name[:8] for name in names if name[8:] == suffix} for suffix in (_CHECKPOINT, _JOURNAL))
+        found, journals = ({name[:8] for name in names if name[8:] == suffix} for suffix in (_CHECKPOINT, JOURNAL))
         for stem in sorted(journals - found):
             if _is_number(stem):
                 raise FileNotFoundError(errno.ENOENT, "is missing", f"{stem}{_CHECKPOINT}")
@@ -161,13 +193,26 @@ class ThreadFiles:
 
     def checkpoint(self, seq: int) -> Checkpoint:
         """Read checkpoint `seq`."""
-        name = f"{seq:08d}{_CHECKPOINT}"
-        data = self.fs.read_file(name, self.fd)
-        return decode_checkpoint(data, self.thread_id, seq, f"{self.path}/{name}")
+        return self.sealed(seq).checkpoint
+
+    def sealed(self, seq: int) -> Sealed:
+        """Read checkpoint `seq`. What it holds as patches is rebuilt when it is asked for."""
+        data = self.fs.read_file(f"{seq:08d}{_CHECKPOINT}", self.fd)
+        crc = seal_of(data)
+
+        def patched(name: str, patch: Patch) -> Patched:
+            return Patched(self, seq, name, patch, crc)
+
+        found = decode_checkpoint(data, self.thread_id, seq, self.name_of(seq), patched)
+        return Sealed(found, crc, len(data))
+
+    def name_of(self, seq: int) -> str:
+        """Return the path of checkpoint `seq`, for messages."""
+        return f"{self.path}/{seq:08d}{_CHECKPOINT}"
 
     def journal(self, seq: int, length: int | None = None) -> Journal:
         """Read the journal of checkpoint `seq`, or its first `length` bytes; an empty one if there is no file."""
-        name = f"{seq:08d}{_JOURNAL}"
+        name = f"{seq:08d}{JOURNAL}"
         try:
             data = self.fs.read_file(name, self.fd)
         except FileNotFoundError:
@@ -187,22 +232,25 @@ class ThreadFiles:
         """Make the directory a thread's."""
         write_new(self.fs, self.fd, NOTE, encode_note("thread", thread=self.thread_id, created=now))
 
-    def put(self, checkpoint: Checkpoint) -> None:
-        """Write a checkpoint."""
-        data = encode_checkpoint(checkpoint)
+    def put(self, checkpoint: Checkpoint, patches: Mapping[str, Patch]) -> str:
+        """Write a checkpoint, with patches instead of the values of these names; return its line's checksum."""
+        data = encode_checkpoint(checkpoint, patches)
         name = f"{checkpoint.seq:08d}{_CHECKPOINT}"
-        _check_size(len(data), name)
+        check_size(len(data), name)
         write_new(self.fs, self.fd, name, data)
+        return seal_of(data)
 
-    def put_whole(self, checkpoint: Checkpoint, writes: Sequence[PendingWrite]) -> None:
+    def put_all(self, checkpoint: Checkpoint, patches: Mapping[str, Patch], writes: Sequence[PendingWrite]) -> str:
         """Write a checkpoint and its journal. Their names are safe only once the directory is synced."""
         writer = JournalWriter(self.thread_id, checkpoint.seq)
         name = f"{checkpoint.seq:08d}"
-        parts = [(name + _CHECKPOINT, encode_checkpoint(checkpoint))]
-        parts += [(name + _JOURNAL, writer.line(1, writes))] if writes else []
+        line = encode_checkpoint(checkpoint, patches)
+        parts = [(name + _CHECKPOINT, line)]
+        parts += [(name + JOURNAL, writer.line(1, writes))] if writes else []
         for file, data in parts:
-            _check_size(len(data), file)
+            check_size(len(data), file)
             write_file(self.fs, self.fd, file, data)
+        return seal_of(line)
 
     def put_source(self, sha256: str, source: bytes) -> None:
         """Keep a version of the workflow's source, if it is not kept yet."""
@@ -212,7 +260,7 @@ class ThreadFiles:
 
     def sync(self, seq: int) -> None:
         """Wait until checkpoint `seq` and its journal, as they can be seen, would survive a power cut."""
-        for name in (f"{seq:08d}{_CHECKPOINT}", f"{seq:08d}{_JOURNAL}"):
+        for name in (f"{seq:08d}{_CHECKPOINT}", f"{seq:08d}{JOURNAL}"):
             if name in self.fs.listdir(self.fd):
                 fd = self.fs.open_append(name, self.fd)
                 try:
@@ -234,7 +282,7 @@ class ThreadFiles:
             DamagedStateError: `strict`, and what would be cut off may have been acknowledged.
         """
         journal = self.journal(seq)
-        name = f"{seq:08d}{_JOURNAL}"
+        name = f"{seq:08d}{JOURNAL}"
         if journal.damage:
             if strict:
                 raise DamagedStateError(f"{journal.damage} is damaged; nothing was changed")
@@ -253,7 +301,7 @@ class ThreadFiles:
 
 def part_of(name: str) -> tuple[str, int] | None:
     """Return what a file of a thread is, `checkpoint` or `journal`, and its number; None if it is something else."""
-    for kind, suffix in (("checkpoint", _CHECKPOINT), ("journal", _JOURNAL)):
+    for kind, suffix in (("checkpoint", _CHECKPOINT), ("journal", JOURNAL)):
         if _is_numbered(name, suffix):
             return kind, int(name[:8])
     return None
@@ -302,82 +350,12 @@ def _read_note(fs: RealFs, name: str, threads: int, fd: int) -> bytes:
         raise
 
 
-class JournalFile:
-    """A journal that is open for appending.
+def check_size(size: int, name: str) -> None:
+    """Refuse to write what could not be read again.
 
-    Args:
-        files: the thread's directory.
-        seq: number of the checkpoint.
-        lines: how many lines the journal has.
-        length: how many bytes.
+    Raises:
+        OSError: `name` would be too large.
     """
-
-    def __init__(self, files: ThreadFiles, seq: int, lines: int, length: int) -> None:
-        self.seq = seq
-        self._fs = files.fs
-        self._directory = files.fd
-        self._name = f"{seq:08d}{_JOURNAL}"
-        self._writer = JournalWriter(files.thread_id, seq)
-        # Lines and bytes that are acknowledged, in one attribute: a signal must not come between the two.
-        self._end = (lines, length)
-        self._is_listed = False
-        self._is_synced = False
-        self.is_broken = False
-        self._fd = self._fs.open_append(self._name, self._directory)
-
-    @property
-    def length(self) -> int:
-        """How many bytes are acknowledged."""
-        return self._end[1]
-
-    def append(self, writes: Sequence[PendingWrite], *, sync: bool) -> None:
-        """Add one line; nothing at all if this raises."""
-        lines, length = self._end
-        line = self._writer.line(lines + 1, writes)
-        _check_size(length + len(line), self._name)
-        try:
-            self._is_synced = False
-            if self._fs.write(self._fd, line) != len(line):
-                raise OSError(errno.ENOSPC, "No space left on device (only part of a record was written)")
-            if sync:
-                self._sync()
-            self._end = (lines + 1, length + len(line))
-        except BaseException as error:
-            self._undo()
-            if isinstance(error, OSError) and error.filename is None:
-                error.filename = self._name
-            raise
-
-    def sync(self) -> None:
-        """Wait until everything appended so far would survive a power cut."""
-        if not self._is_synced:
-            self._sync()
-
-    def close(self) -> None:
-        """Close the file."""
-        self._fs.close(self._fd)
-
-    def _sync(self) -> None:
-        try:
-            self._fs.sync(self._fd)
-            if not self._fs.stat(self._fd).st_nlink:
-                raise FileNotFoundError(errno.ENOENT, "was removed while the run wrote to it")
-            if not self._is_listed:
-                self._fs.sync_dir(self._directory)
-        except OSError:
-            # After a failed sync nobody knows what is on the disk; a second one would say that all is well.
-            self.is_broken = True
-            raise
-        self._is_listed = self._is_synced = True
-
-    def _undo(self) -> None:
-        try:
-            self._fs.truncate(self._fd, self._end[1])
-        except OSError:
-            self.is_broken = True
-
-
-def _check_size(size: int, name: str) -> None:
     if size > MAX_BYTES:
         raise OSError(errno.EFBIG, f"more than {MAX_BYTES >> 20} MB could not be read again", name)
 

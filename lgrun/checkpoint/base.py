@@ -62,6 +62,8 @@ class Encoded:
         """Return the JSON text, UTF-8."""
         if self._json is None:
             self._json = orjson.dumps(self._tree)
+            if isinstance(self._tree, (dict, list)):
+                self._tree = None  # One form is enough to keep.
         return self._json
 
     def tree(self) -> Any:
@@ -70,7 +72,6 @@ class Encoded:
             tree = self._tree
             if isinstance(tree, (dict, list)):
                 self.json()
-                self._tree = None
             return tree
         return orjson.loads(self._json)
 

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from typing import Literal, NamedTuple, TypeAlias
 
 from lgrun._fs import RealFs
+from lgrun.checkpoint._chains import Inspection
 from lgrun.checkpoint._lock import LOCK, busy_message, is_alive, parse_holder, try_lock
 from lgrun.checkpoint._salvage import rewritten, salvage, thread_of_checkpoint
 from lgrun.checkpoint._state_root import MARKER, TEMPORARY, write_new
@@ -242,8 +243,9 @@ class _Doctor:
         if thread is None:
             return
         files = ThreadFiles(self.fs, fd, thread, path)
+        chains = Inspection(files)
         for entry, (kind, seq) in parts.items():
-            yield from self.part(files, entry, kind, seq, names)
+            yield from self.part(files, chains, entry, kind, seq, names)
         for entry in names:
             if entry.startswith("source-"):
                 yield from self.source(files, entry)
@@ -285,12 +287,14 @@ class _Doctor:
                 return thread
         return None
 
-    def part(self, files: ThreadFiles, entry: str, kind: str, seq: int, names: list[str]) -> Iterator[Finding]:
+    def part(
+        self, files: ThreadFiles, chains: Inspection, entry: str, kind: str, seq: int, names: list[str]
+    ) -> Iterator[Finding]:
         """Check a checkpoint or a journal."""
         path = f"{files.path}/{entry}"
         try:
             if kind == "checkpoint":
-                files.checkpoint(seq)
+                chains.check(seq, last=f"{seq + 1:08d}.json" not in names)
                 return
             if f"{seq:08d}.json" not in names:
                 yield Finding(path, "damaged", f"has no checkpoint: {seq:08d}.json is missing")

@@ -3,18 +3,20 @@
 1. A document is one line of JSON, UTF-8. Its first member `lgrun` says what it is, `format` how to read it.
 2. Its last member `crc` is the CRC-32 of the bytes before `,"crc"`, seeded with the place (thread id, NUL,
    number of the checkpoint): a line does not verify anywhere else.
-3. Values are spliced in as the codec made them and come back parsed but not decoded.
+3. Values are spliced in as the codec made them and come back parsed but not decoded. A checkpoint may hold patches
+   instead of some of them, under `patches`: what has changed since an earlier checkpoint; see `patching`.
 4. Text with lone surrogates, which is not UTF-8, is `{"$lgrun":"str","v":"<hex>"}`.
 5. Reading raises `DamagedStateError` or `NewerFormatError`, for any bytes, and nothing else.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple, get_args
 
 import orjson
 
 from lgrun.checkpoint._line import (
     MALFORMED,
+    TAG_IN_TEXT,
     BrokenLineError,
     as_text,
     collector_paused,
@@ -32,9 +34,11 @@ from lgrun.checkpoint._line import (
 )
 from lgrun.checkpoint.base import Checkpoint, CheckpointKind, Encoded, Path, PendingWrite, WriteKind
 from lgrun.checkpoint.migrations import CURRENT
+from lgrun.checkpoint.patching import Patch
 from lgrun.errors import DamagedStateError, StateError
 
 __all__ = [
+    "PATCHABLE",
     "BrokenLineError",
     "Journal",
     "JournalWriter",
@@ -51,7 +55,6 @@ __all__ = [
     "tasks_in",
 ]
 
-_TAG_IN_TEXT = b'"$lgrun"'
 _STR, _INT = frozenset({str}), frozenset({int})
 _DICT, _LIST = frozenset({dict}), frozenset({list})
 _ANY = frozenset({dict, list, str, int, float, bool, type(None)})
@@ -71,8 +74,12 @@ _CHECKPOINT_TYPES: dict[str, frozenset[Any]] = {
     **dict.fromkeys(("input", "value", "save", "frontier", "memories", "metadata"), _ANY),
     "next": _LIST,
     "workflow": _DICT,
+    "patches": _DICT,
 }
-_VALUES = ("input", "value", "save", "frontier", "memories", "metadata")
+_PATCH_TYPES: dict[str, frozenset[Any]] = {"base": _INT, "crc": _STR, "n": _INT, "changes": _LIST}
+PATCHABLE = ("input", "value", "save", "frontier", "memories")
+"""The values of a checkpoint that may be stored as patches."""
+_VALUES = (*PATCHABLE, "metadata")
 _FIELDS = PendingWrite._fields
 _ALWAYS = ("at", "path", "name")
 _WRITE_KINDS = frozenset(get_args(WriteKind))
@@ -142,13 +149,17 @@ def is_meant(checkpoint: Checkpoint, ref: int | str | None) -> bool:
     return not isinstance(ref, str) or len(ref) <= 8 or ref == checkpoint.id
 
 
-def encode_checkpoint(checkpoint: Checkpoint) -> bytes:
-    """Return the line of a checkpoint."""
+def encode_checkpoint(checkpoint: Checkpoint, patches: Mapping[str, Patch] = {}) -> bytes:
+    """Return the line of a checkpoint, with `patches` in the places of the values of these names."""
     c = checkpoint
     document: dict[str, Any] = {"lgrun": "checkpoint", "format": CURRENT, "thread": safe_text(c.thread)}
     document |= {"seq": c.seq, "id": c.id, "parent": c.parent, "previous": c.previous, "kind": c.kind}
     document |= {"step": c.step, "at": c.at, "questions": c.questions, "entrypoint": safe_text(c.entrypoint)}
-    document |= {name: _spliced(getattr(c, name)) for name in _VALUES}
+    document |= {name: _spliced(getattr(c, name)) for name in _VALUES if name not in patches}
+    document["patches"] = {
+        name: {"base": patch.base, "crc": patch.crc, "n": patch.n, "changes": _spliced(patch.changes)}
+        for name, patch in patches.items()
+    } or None
     document["next"] = [safe_text(name) for name in c.next] or None
     document["workflow"] = None if c.origin is None else tagged(c.origin)
     return sealed(orjson.dumps(_set(document)), place_seed(c.thread, c.seq))
@@ -212,7 +223,9 @@ def _with_safe_text(record: dict[str, Any]) -> dict[str, Any]:
 # Reading
 
 
-def decode_checkpoint(data: bytes, thread: str, seq: int, where: str) -> Checkpoint:
+def decode_checkpoint(
+    data: bytes, thread: str, seq: int, where: str, patched: Callable[[str, Patch], Encoded] | None = None
+) -> Checkpoint:
     """Return the checkpoint in the bytes of its file.
 
     Args:
@@ -220,6 +233,7 @@ def decode_checkpoint(data: bytes, thread: str, seq: int, where: str) -> Checkpo
         thread: the thread in whose directory the file is.
         seq: the number in the file's name.
         where: the file, for messages.
+        patched: returns the value of this name that is stored as a patch.
 
     Raises:
         DamagedStateError: it does not verify, or belongs elsewhere.
@@ -228,10 +242,14 @@ def decode_checkpoint(data: bytes, thread: str, seq: int, where: str) -> Checkpo
     document = document_in(only_line(data, where), place_seed(thread, seq), "checkpoint", where)
     try:
         fields = _checked(document, _CHECKPOINT_TYPES)
-        plain = _TAG_IN_TEXT not in data
+        plain = TAG_IN_TEXT not in data
         for name in _VALUES:
             if name in fields:
                 fields[name] = Encoded(tree=fields[name], plain=plain)
+        for name, patch in fields.pop("patches", {}).items():
+            if name not in PATCHABLE or name in fields or patched is None:
+                raise ValueError("patches")
+            fields[name] = patched(name, _patch(patch, seq))
         if "next" in fields:
             fields["next"] = tuple([as_text(name) for name in fields["next"]])
         if "workflow" in fields:
@@ -244,6 +262,15 @@ def decode_checkpoint(data: bytes, thread: str, seq: int, where: str) -> Checkpo
     if (found.thread, found.seq) != (thread, seq):
         raise misplaced(where, found.thread, found.seq)
     return found
+
+
+def _patch(members: Any, seq: int) -> Patch:
+    if type(members) is not dict or members.keys() != _PATCH_TYPES.keys():
+        raise TypeError("a patch")
+    patch = Patch(**_checked(members, _PATCH_TYPES))
+    if not 0 < patch.base < seq or patch.n < 1:
+        raise ValueError("the base of a patch")
+    return patch._replace(changes=Encoded(tree=patch.changes))
 
 
 def decode_journal(data: bytes, thread: str, seq: int, where: str) -> Journal:
@@ -289,7 +316,7 @@ def _journal(data: bytes, thread: str, seq: int, where: str) -> Journal:
 
 
 def _take(line: bytes, thread: str, seq: int, n: int, seed: int, where: str, into: list[PendingWrite]) -> None:
-    read_records(document_in(line, seed, "writes", where), thread, seq, n, _TAG_IN_TEXT not in line, where, into)
+    read_records(document_in(line, seed, "writes", where), thread, seq, n, TAG_IN_TEXT not in line, where, into)
 
 
 def decode_note(kind: str, data: bytes, where: str) -> dict[str, str]:

@@ -12,6 +12,7 @@ from typing import Any
 
 from lgrun._configuration import configured_switch
 from lgrun._fs import RealFs
+from lgrun.checkpoint._chains import Recalled
 from lgrun.checkpoint._claim import Disk, FileClaim, Place
 from lgrun.checkpoint._copying import Copy, remove_unfinished, sources_of
 from lgrun.checkpoint._lock import (
@@ -82,6 +83,7 @@ class FileSaver(BaseCheckpointSaver):
         self._root = StateRoot(self._fs, self.directory)
         self._root.is_trusted = trust_state
         self._read: ReadJournal | None = None
+        self._recalled = Recalled()
 
     def claim(self, thread_id: str, *, wait: float | None = 0.0) -> "FileClaim":
         """Take the right to write to a thread; see `BaseCheckpointSaver.claim`.
@@ -100,6 +102,7 @@ class FileSaver(BaseCheckpointSaver):
                     source=self.source,
                     strict=self.strict,
                     store_input=self.store_input,
+                    recalled=self._recalled,
                 )
         except BaseException:
             place.leave()
@@ -254,7 +257,7 @@ class FileSaver(BaseCheckpointSaver):
         fd = None
         try:
             fd = self._open_thread(name, threads)
-            files = ThreadFiles(self._fs, fd, thread_id, f"{self.directory}/{_THREADS}/{name}")
+            files = self._files(fd, thread_id, f"{self.directory}/{_THREADS}/{name}")
             with Disk(files.path, vanishing=True):
                 lock = try_lock(self._fs, name, threads, fd)
             if lock is not None:
@@ -322,10 +325,13 @@ class FileSaver(BaseCheckpointSaver):
                         pass
             path = f"{self.directory}/{_THREADS}/{name}"
             with Disk(path):
-                files = None if fd is None else ThreadFiles(self._fs, fd, thread_id, path)
+                files = None if fd is None else self._files(fd, thread_id, path)
                 yield files if files and (not checked or files.exists()) else None
         finally:
             self._close(fd, threads)
+
+    def _files(self, fd: int, thread_id: str, path: str) -> ThreadFiles:
+        return ThreadFiles(self._fs, fd, thread_id, path, lambda: self._reading(thread_id))
 
     def _discard(self, name: str, threads: int) -> None:
         root = self._root.open(create=True)

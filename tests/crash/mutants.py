@@ -11,7 +11,7 @@ from types import FunctionType
 from typing import Any, NamedTuple
 
 from lgrun._engine.run import Run
-from lgrun.checkpoint import _claim, _copying, _line, _lock, _state_root, _thread_files, document, file
+from lgrun.checkpoint import _claim, _copying, _journal_file, _line, _lock, _state_root, _thread_files, document, file
 
 
 class Mutant(NamedTuple):
@@ -33,12 +33,12 @@ class Mutant(NamedTuple):
 
 
 MUTANTS = [
-    Mutant("results are not synced", _thread_files.JournalFile, "append", "self._sync()"),
-    Mutant("the journal's name is not synced", _thread_files.JournalFile, "_sync", "if not self._is_listed:", "if 0:"),
+    Mutant("results are not synced", _journal_file.JournalFile, "append", "self._sync()"),
+    Mutant("the journal's name is not synced", _journal_file.JournalFile, "_sync", "if not self._is_listed:", "if 0:"),
     Mutant(
-        "a failed write is not cut off", _thread_files.JournalFile, "_undo", "self._fs.truncate(", "print if 1 else ("
+        "a failed write is not cut off", _journal_file.JournalFile, "_undo", "self._fs.truncate(", "print if 1 else ("
     ),
-    Mutant("a failed sync is tried again", _thread_files.JournalFile, "_sync", "self.is_broken = True"),
+    Mutant("a failed sync is tried again", _journal_file.JournalFile, "_sync", "self.is_broken = True"),
     Mutant("checkpoints are not synced", _state_root, "write_file", "fs.sync(fd)"),
     Mutant("names of checkpoints are not synced", _state_root, "write_new", "fs.sync_dir(directory)"),
     Mutant(
@@ -93,7 +93,7 @@ def mutated(mutant: Mutant) -> Iterator[None]:
     holders = [mutant.owner]
     if inspect.ismodule(mutant.owner):
         # Other modules have imported it by name.
-        modules = (_claim, _copying, _line, _lock, _state_root, _thread_files, document, file)
+        modules = (_claim, _copying, _journal_file, _line, _lock, _state_root, _thread_files, document, file)
         holders = [module for module in modules if getattr(module, mutant.name, None) is original]
     for holder in holders:
         setattr(holder, mutant.name, changed)
