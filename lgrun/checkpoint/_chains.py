@@ -180,9 +180,17 @@ class Inspection:
         for name in PATCHABLE:
             value = getattr(read.checkpoint, name)
             if isinstance(value, Patched) and (last or self._sound.get((value.patch.base, name)) != value.patch.crc):
-                value.rebuilt(self._files)
+                self._rebuild(seq, value)
             if value is not None:
                 self._sound[seq, name] = read.crc
+
+    def _rebuild(self, seq: int, value: Patched) -> None:
+        name = self._files.name_of(seq)
+        try:
+            value.rebuilt(self._files)
+        except DamagedStateError as error:
+            told = str(error)
+            raise DamagedStateError(told if told.startswith(name) else f"{name} cannot be rebuilt: {told}") from error
 
 
 class Planned(NamedTuple):

@@ -38,6 +38,9 @@ _DIGIT = 16
 _FOLD = 3
 _SHORT_TEXT = 64
 _FEW = 8
+_POINTER = 8
+_MOST_WORK = 2**30
+"""Bytes that are moved in memory by changes, at most: more than those do which are made here."""
 
 _Changes: TypeAlias = list[dict[str, Any]]
 _Differ: TypeAlias = Callable[[Any, Any], bool]
@@ -250,6 +253,7 @@ def applied(tree: Any, changes: Any) -> Any:
     root = [tree]
     if type(changes) is not list:
         raise ValueError("the changes are no list")
+    work = 0
     for change in changes:
         if type(change) is not dict or len(change) != 2 or type(change.get("at")) is not list:
             raise ValueError("a change is malformed")
@@ -261,7 +265,9 @@ def applied(tree: Any, changes: Any) -> Any:
         last = steps.pop()
         for step in steps:
             inside = inside[_checked(inside, step)]
-        _APPLY[what](inside, last, change[what])
+        work += _APPLY[what](inside, last, change[what])
+        if work > _MOST_WORK:
+            raise ValueError("the changes are too many")
     return root[0]
 
 
@@ -274,31 +280,34 @@ def _checked(inside: Any, step: Any) -> Any:
     raise ValueError(f"there is nothing at {str(step)[:40]!r}")
 
 
-def _set(inside: Any, step: Any, value: Any) -> None:
+def _set(inside: Any, step: Any, value: Any) -> int:
     if type(inside) is not dict or type(step) is not str:
         _checked(inside, step)
     inside[step] = value
+    return 0
 
 
-def _append(inside: Any, step: Any, more: Any) -> None:
+def _append(inside: Any, step: Any, more: Any) -> int:
     known = inside[_checked(inside, step)]
     if type(known) is not type(more) or type(more) not in (list, str):
         raise ValueError("nothing can be appended there")
     if type(more) is list:
         known.extend(more)
-    else:
-        inside[step] = known + more
+        return 0
+    inside[step] = known + more
+    return len(known)
 
 
-def _drop(inside: Any, step: Any, keys: Any) -> None:
+def _drop(inside: Any, step: Any, keys: Any) -> int:
     known = inside[_checked(inside, step)]
     if type(known) is not dict or type(keys) is not list:
         raise ValueError("no keys can be dropped there")
     for key in keys:
         del known[_checked(known, key)]
+    return 0
 
 
-def _splice(inside: Any, step: Any, how: Any) -> None:
+def _splice(inside: Any, step: Any, how: Any) -> int:
     known = inside[_checked(inside, step)]
     if type(how) is not list or len(how) != 3:
         raise ValueError("a splice is malformed")
@@ -309,11 +318,12 @@ def _splice(inside: Any, step: Any, how: Any) -> None:
         raise ValueError("nothing can be spliced in there")
     if type(new) is list:
         known[place : place + gone] = new
-    else:
-        inside[step] = known[:place] + new + known[place + gone :]
+        return _POINTER * len(known)
+    inside[step] = known[:place] + new + known[place + gone :]
+    return len(known)
 
 
-_APPLY: dict[str, Callable[[Any, Any, Any], None]] = {
+_APPLY: dict[str, Callable[[Any, Any, Any], int]] = {
     "append": _append,
     "set": _set,
     "drop": _drop,

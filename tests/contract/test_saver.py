@@ -2,13 +2,14 @@
 
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from lgrun.checkpoint import serde
 from lgrun.checkpoint.base import BaseCheckpointSaver, Checkpoint, Encoded, PendingWrite, Saved
 from lgrun.checkpoint.document import new_checkpoint_id
 from lgrun.checkpoint.file import FileSaver
@@ -283,6 +284,37 @@ def test_loaded_values_are_the_callers(saver: BaseCheckpointSaver) -> None:
         tree = saved.checkpoint.value.tree()
         assert tree == {"a": [1]}
         tree["a"].append(2)
+
+
+def test_values_that_grow(saver: BaseCheckpointSaver) -> None:
+    """However a long value changes from one checkpoint to the next, each comes back as it was put, for good."""
+    long: list[Any] = [{"n": n, "text": "stays the same"} for n in range(100)]
+    values: list[Any] = [
+        long,
+        [*long, 1],
+        [*long, 1.0],
+        [*long, True, {"a": 1, "b": 2}],
+        [*long, True, {"b": 2, "a": 1}],
+    ]
+    values += [long[10:], {"in": long}, None, {"in": [*long, None], "": "x"}, *([*long, *range(n)] for n in range(40))]
+    put = []
+    for start in range(0, len(values), 7):
+        claim = saver.claim("t")
+        for seq, value in enumerate(values[start : start + 7], start + 1):
+            encoded = {"value": serde.encode(value), "save": serde.encode([seq, value])}
+            claim.put(checkpoint("t", seq, **encoded))
+            put.append([each.json() for each in encoded.values()])
+        claim.release()
+
+    def texts(found: Iterable[Saved]) -> list[Any]:
+        points = [saved.checkpoint for saved in found]
+        return [[point.value and point.value.json(), point.save and point.save.json()] for point in points]
+
+    assert texts(saver.history("t", oldest_first=True)) == put
+    history = [Saved(replace(saved.checkpoint, thread="u"), []) for saved in saver.history("t", oldest_first=True)]
+    saver.copy_thread("t", "u", history)
+    saver.delete_thread("t")
+    assert texts(saver.history("u")) == put[::-1]
 
 
 def test_langgraph_name() -> None:

@@ -11,7 +11,18 @@ from types import FunctionType
 from typing import Any, NamedTuple
 
 from lgrun._engine.run import Run
-from lgrun.checkpoint import _claim, _copying, _journal_file, _line, _lock, _state_root, _thread_files, document, file
+from lgrun.checkpoint import (
+    _chains,
+    _claim,
+    _copying,
+    _journal_file,
+    _line,
+    _lock,
+    _state_root,
+    _thread_files,
+    document,
+    file,
+)
 
 
 class Mutant(NamedTuple):
@@ -63,6 +74,7 @@ MUTANTS = [
         "a torn append is not cut off", _thread_files.ThreadFiles, "recover", "self.fs.truncate(fd, journal.length)"
     ),
     Mutant("checksums are not compared", _line, "is_intact", "return tail ==", "return True or tail =="),
+    Mutant("a base's checksum is not compared", _chains, "_base", "read.crc != step.patch.crc", "False"),
     Mutant("a damaged middle is cut off", document, "_journal", "if any(is_intact(", "if 0 and any(is_intact("),
     Mutant("the place of a line is not compared", document, "read_records", "if place != (thread, seq, n):", "if 0:"),
     Mutant("the lock is not waited for", _lock, "try_lock", "if not fs.lock(fd):", "if not fs.lock(fd) and 0:"),
@@ -93,7 +105,7 @@ def mutated(mutant: Mutant) -> Iterator[None]:
     holders = [mutant.owner]
     if inspect.ismodule(mutant.owner):
         # Other modules have imported it by name.
-        modules = (_claim, _copying, _journal_file, _line, _lock, _state_root, _thread_files, document, file)
+        modules = (_chains, _claim, _copying, _journal_file, _line, _lock, _state_root, _thread_files, document, file)
         holders = [module for module in modules if getattr(module, mutant.name, None) is original]
     for holder in holders:
         setattr(holder, mutant.name, changed)

@@ -36,17 +36,23 @@ VALUES: list[Any] = [
 ]
 
 
+_GROWS: list[Any] = [{"n": n, "text": "stays the same"} for n in range(70)]
+_STORED = ("input", "value", "save", "frontier", "memories")
+
+
 def make() -> Tree:
-    """Return a state directory with two threads, of two runs each."""
+    """Return a state directory with two threads, of two runs each, and of a value that grows."""
     disk = SimulatedFs({"home": {}})
     for thread in ("t", "u"):
         claim = FileSaver(STATE, fs=disk, source=b"code").claim(thread)
-        claim.put(checkpoint(1, thread, input=serde.encode({"x": 1})))
+        claim.put(checkpoint(1, thread, input=serde.encode({"x": 1}), value=serde.encode(_GROWS)))
         for number, value in enumerate(VALUES):
             claim.append(1, [PendingWrite("result", "", ((0, number),), f"task{number}", value=serde.encode(value))])
         claim.put(checkpoint(2, thread, input=serde.encode("again"), parent=1))
         for number, value in enumerate(VALUES[:3]):
             claim.append(2, [PendingWrite("result", "", ((0, number),), f"task{number}", value=serde.encode(value))])
+        for seq in (3, 4):
+            claim.put(checkpoint(seq, thread, value=serde.encode([*_GROWS, *VALUES[:seq], thread])))
         claim.release()
     return disk.tree()
 
@@ -189,9 +195,11 @@ def _read(case: Mutated, original: list[Saved], read: Callable[[FileSaver], list
     try:
         found = read(FileSaver(STATE, fs=SimulatedFs(case.tree)))
         for saved in found:
-            for write in saved.writes:
-                if write.value is not None:
-                    serde.decode(write.value)
+            values = [write.value for write in saved.writes]
+            values += [getattr(saved.checkpoint, name) for name in _STORED]
+            for value in values:
+                if value is not None:
+                    serde.decode(value)
     except StateError:
         return "refused"
     if case.honest:
@@ -282,13 +290,30 @@ def bombs() -> dict[str, dict[str, bytes]]:
         "a checkpoint with a large number": {"99999999.json": b"{}\n"},
         "a long thread": {"thread.json": encode_note("thread", thread="t" * million)},
     }
-    return found
+
+    def patched(changes: bytes) -> bytes:
+        base = made["00000003.json"]
+        body = made["00000004.json"].partition(b'"changes":')[0] + b'"changes":' + changes + b"}}}"
+        assert base[-11:-3] in body
+        return b'%b,"crc":"%08x"}\n' % (body[:-1], crc32(body[:-1], crc32(b"t\x004")))
+
+    made: Files = make()["home"]["state"]["threads"]["t"]
+    patches = {
+        "a patch of a million changes": b"[" + b",".join([b'{"at":[0,"n"],"set":1}'] * (million // 4)) + b"]",
+        "a patch that shifts a list": b"[" + b",".join([b'{"at":[],"splice":[0,0,[1]]}'] * (million // 4)) + b"]",
+        "a patch that lengthens a text": b"[" + b",".join([b'{"at":[0,"text"],"append":"x"}'] * (million // 4)) + b"]",
+        "a patch of a long path": b'[{"at":[' + b"0," * million + b'0],"set":1}]',
+        "a deep patch": b'[{"at":[0],"set":' + b"[" * 250 + b"]" * 250 + b"}]",
+        "a patch that nests": b"[" + b",".join([b'{"at":[%b0],"set":[0]}' % (b"0," * n) for n in range(900)]) + b"]",
+        "a patch of nothing": b'[{"at":["x"],"drop":[]}]',
+    }
+    return found | {name: {"00000004.json": patched(changes)} for name, changes in patches.items()}
 
 
 def cost_of(files: dict[str, bytes]) -> float:
     """Return the seconds of CPU that the slowest way to read thread t takes with a bomb in it."""
     tree = make()["home"]["state"]
-    kept = {name: data for name, data in tree["threads"]["t"].items() if not name.startswith("00000002")}
+    kept = {name: data for name, data in tree["threads"]["t"].items() if name[:8] < "00000002" or name[0] != "0"}
     state = {"home": {"state": {**tree, "threads": {"t": kept | files}}}}
     slowest = 0.0
     for read in (_history, _latest, _claimed):

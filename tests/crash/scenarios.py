@@ -4,6 +4,8 @@ import errno
 from collections.abc import Callable
 from typing import Any
 
+import orjson
+
 from lgrun.checkpoint.base import Checkpoint, Encoded, PendingWrite
 from lgrun.checkpoint.document import new_checkpoint_id
 from lgrun.checkpoint.file import FileSaver
@@ -165,7 +167,30 @@ def dead_writer() -> None:
         raise Violation("a claim shows what a power cut would take away")
 
 
-SCENARIOS = [dead_writer, two_writers, removed_while_locking, failed_sync, failed_write, damaged_lines]
+def another_base() -> None:
+    """A checkpoint that verifies is not built upon if it is another one than that which was."""
+    disks = []
+    for word in ("this", "that"):
+        disks.append(disk := SimulatedFs({"home": {}}))
+        claim = FileSaver(STATE, fs=disk).claim("t")
+        for seq in (1, 2):
+            long = [word] * 1000 + list(range(seq))
+            claim.put(checkpoint(seq, value=Encoded(json=orjson.dumps(long))))
+        claim.release()
+    here, there = (disk.tree() for disk in disks)
+    name = "00000001.json"
+    here["home"]["state"]["threads"]["t"][name] = there["home"]["state"]["threads"]["t"][name]
+    saved = FileSaver(STATE, fs=SimulatedFs(here)).load("t")
+    assert saved is not None
+    assert saved.checkpoint.value is not None
+    try:
+        found = saved.checkpoint.value.tree()
+    except StateError:
+        return
+    raise Violation(f"read was {found[:1]}")
+
+
+SCENARIOS = [another_base, dead_writer, two_writers, removed_while_locking, failed_sync, failed_write, damaged_lines]
 
 
 def violations() -> list[str]:

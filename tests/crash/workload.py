@@ -1,7 +1,8 @@
 """A thread's life with the real engine, and what must be true of it whatever happens in between.
 
 Two runs, each with four tasks of which two run at the same time, and a question; then the thread is deleted. Every
-execution of a task returns another value, so a value that is seen again proves that the task did not run again.
+execution of a task returns another value, so a value that is seen again proves that the task did not run again. What
+the second run returns and saves is what the first one did and more, so it is stored as patches.
 """
 
 import itertools
@@ -11,7 +12,7 @@ from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
 from lgrun._fs import RealFs
-from lgrun.checkpoint.base import open_questions
+from lgrun.checkpoint.base import Saved, open_questions
 from lgrun.checkpoint.doctor import examine
 from lgrun.checkpoint.file import FileSaver
 from lgrun.errors import StateError
@@ -21,6 +22,7 @@ from tests.crash.faults import Call, Layer
 from tests.crash.simulated import SimulatedFs, Tree
 
 STATE = "/home/state"
+LONG = ["long enough to be patched"] * 100
 RUNS = 2
 _tokens = itertools.count()
 
@@ -79,12 +81,13 @@ def workflow_with(saver: FileSaver, ledger: Ledger, *, swapped: bool = False) ->
 
     @entrypoint(checkpointer=saver)
     def flow(run: int, *, previous: Any = None) -> Any:
-        first = known(run, "a", step(run, "a", previous))
+        first = known(run, "a", step(run, "a", run))
         pair = {name: step(run, name, first) for name in ("cb" if swapped else "bc")}
         values = [known(run, name, pair[name]) for name in "bc"]
         answer = interrupt({"ok?": values})
         last = known(run, "d", step(run, "d", answer))
-        return entrypoint.final(value=[first, *values, last], save=[run, answer])
+        said = [*(previous or LONG), first, *values, last]
+        return entrypoint.final(value=said, save=[*said, run, answer])
 
     return flow
 
@@ -150,13 +153,24 @@ def check(fs: RealFs, ledger: Ledger, directory: str = STATE) -> None:
         raise Violation(f"the history is {numbers}")
     if history and threads != ["t"]:
         raise Violation(f"the threads are {threads}")
-    ends = [s.checkpoint.value.tree() for s in reversed(history) if s.checkpoint.kind == "end" and s.checkpoint.value]
+    try:
+        ends = [_returned(saved) for saved in reversed(history) if saved.checkpoint.kind == "end"]
+    except StateError as error:
+        raise Violation(f"cannot be rebuilt: {error}") from error
     values = {w.value.tree() for s in history for w in s.writes if w.kind == "result" and w.value is not None}
     asked = {w.id for s in history for w in s.writes if w.kind == "interrupt"}
     for what, value in ledger.told.items():
         there = {"task": values, "asked": asked, "done": ends}[what[0]]
         if value not in there:
             raise Violation(f"{what} was acknowledged as {value!r} and is lost")
+
+
+def _returned(saved: Saved) -> Any:
+    """Return what a run returned, whatever it is stored as; if it saved something else, that and two elements more."""
+    value, save = saved.checkpoint.value, saved.checkpoint.save
+    if value is None or (save is not None and save.tree()[:-2] != value.tree()):
+        raise Violation(f"checkpoint {saved.checkpoint.seq} holds {value!r} and {save!r}")
+    return value.tree()
 
 
 def look(fs: RealFs, ledger: Ledger) -> None:

@@ -384,3 +384,44 @@ def test_metadata_costs_no_values(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(saver._fs, "read_file", lambda name, *rest: (opened.append(name), read(name, *rest))[1])
     assert [point.seq for point in saver.checkpoints("t")] == list(range(60, 0, -1))
     assert len([name for name in opened if name.startswith("0")]) == 60
+
+
+def test_graphs_as_in_memory(tmp_path: Path) -> None:
+    """History, updates by hand, forks in a thread and of a thread: a graph finds everything as with the other saver."""
+    import operator
+    from typing import Annotated, TypedDict
+
+    from lgrun.checkpoint.memory import InMemorySaver
+    from lgrun.graph import START, StateGraph
+
+    class State(TypedDict):
+        said: Annotated[list[Any], operator.add]
+
+    def told(saver: Any) -> list[Any]:
+        builder = StateGraph(State)
+        builder.add_node("answer", lambda state: {"said": [f"answer to {len(state['said'])} " + "x" * 500]})
+        builder.add_edge(START, "answer")
+        graph = builder.compile(checkpointer=saver)
+        config: Any = {"configurable": {"thread_id": "t"}}
+        for turn in range(12):
+            graph.invoke({"said": [f"question {turn}"]}, config)
+        history = list(graph.get_state_history(config))
+        old = next(each for each in history if len(each.values["said"]) == 8 and not each.next)
+        graph.update_state(config, {"said": ["by hand"]})
+        graph.invoke({"said": ["elsewhere"]}, old.config)
+        graph.update_state(old.config, {"said": ["by hand"]})
+        graph.invoke({"said": ["once more"]}, config)
+        graph.fork(config, thread="u")
+        found: list[Any] = []
+        for thread in ("t", "u"):
+            graph.invoke({"said": ["at last"]}, {"configurable": {"thread_id": thread}})
+            found += [
+                (each.values, each.next, each.metadata)
+                for each in graph.get_state_history({"configurable": {"thread_id": thread}})
+            ]
+        return found
+
+    assert told(FileSaver(tmp_path)) == told(InMemorySaver())
+    assert any("patches" in file for file in files_in(tmp_path).values())
+    assert sum("value" in file for file in files_in(tmp_path).values()) < 15
+    assert list(examine(tmp_path)) == []
