@@ -68,8 +68,9 @@ class Encoded:
 
     def tree(self) -> Any:
         """Return the parsed JSON. The caller owns it: every call returns another tree."""
+        # Read first: another thread may be making the text of it.
+        tree = self._tree
         if self._json is None:
-            tree = self._tree
             if isinstance(tree, (dict, list)):
                 self.json()
             return tree
