@@ -4,7 +4,7 @@ import os
 import statistics
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ import orjson
 
 from lgrun.checkpoint.base import BaseCheckpointSaver, Saved
 from tests.benchmarks.comparing import Bench, Line, Measure, medians
-from tests.benchmarks.libraries import Library, new_thread
+from tests.benchmarks.libraries import Library, new_thread, timed
 
 TURN = 600
 """Bytes that a turn adds to the transcript."""
@@ -25,33 +25,46 @@ def _message(turn: int) -> str:
     return f"{turn:010}".ljust(TURN, "x")
 
 
-def _chat(library: Library, saver: Any) -> Any:
-    final = library.func.entrypoint.final
+class Chat:
+    """A chat in files, each turn of which adds a message to the transcript.
 
-    @library.func.entrypoint(checkpointer=saver)
-    def chat(message: str, *, previous: Any = None) -> Any:
-        transcript = [*(previous or []), message]
-        return final(value=len(transcript), save=transcript)
+    Args:
+        library: which one.
+        folder: where it is kept.
+    """
 
-    return chat
+    def __init__(self, library: Library, folder: Path) -> None:
+        final = library.func.entrypoint.final
+
+        @library.func.entrypoint(checkpointer=library.saver("files", folder))
+        def chat(message: str, *, previous: Any = None) -> Any:
+            transcript = [*(previous or []), message]
+            return final(value=len(transcript), save=transcript)
+
+        self._workflow = chat
+        self._folder = folder
+        self._thread = new_thread()
+        self._turns = 0
+
+    def turn(self) -> float:
+        """Make a turn; return how many microseconds it took."""
+        self._turns += 1
+        return timed(self._workflow, _message(self._turns), self._turns, self._thread, durability="sync") * 1e6
+
+    def go_on_to(self, turns: int) -> None:
+        """Make turns until there are so many."""
+        while self._turns < turns:
+            self.turn()
+
+    def size(self) -> int:
+        """Return its bytes on the disk."""
+        return sum(path.stat().st_size for path in self._folder.rglob("*") if path.is_file())
 
 
-def _size(folder: Path) -> int:
-    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
-
-
-def _talk(library: Library, turns: int, folder: Path, look_at: int) -> tuple[list[float], dict[int, int]]:
-    """Return how long each turn took, and the bytes on the disk after some of them."""
-    chat, config = _chat(library, library.saver("files", folder)), new_thread()
-    sizes, took = {}, []
-    for turn in range(1, turns + 1):
-        began = time.perf_counter()
-        length = chat.invoke(_message(turn), config, durability="sync")
-        took.append((time.perf_counter() - began) * 1e6)
-        assert length == turn
-        if turn in (look_at, turns):
-            sizes[turn] = _size(folder)
-    return took, sizes
+def _in_turn(chats: Sequence[Chat], turns: int) -> list[float]:
+    """Let chats go on by so many turns, each making one in turn; return the median of each."""
+    taken = zip(*([chat.turn() for chat in chats] for _ in range(turns)), strict=True)
+    return [statistics.median(one) for one in taken]
 
 
 def _round_trip(turns: int) -> float:
@@ -66,22 +79,25 @@ def chat(bench: Bench) -> Iterator[Line]:
     """A chat in files: what it takes on the disk, and what a late turn costs."""
     # LangGraph writes the whole transcript with every turn, more than once.
     turns, fewer = bench.tasks, max(bench.tasks // 5, 1)
-    took, sizes = _talk(bench.lgrun, turns, bench.fresh(), fewer)
-    theirs, their_sizes = _talk(bench.langgraph, fewer, bench.fresh(), fewer)
+    ours, theirs = Chat(bench.lgrun, bench.fresh()), Chat(bench.langgraph, bench.fresh())
+    tenth = max(fewer // 10, 1)
+    ours.go_on_to(fewer - tenth)
+    theirs.go_on_to(fewer - tenth)
+    late, their_late = _in_turn([ours, theirs], tenth)
+    size, their_size = ours.size(), theirs.size()
     tenth = max(turns // 10, 1)
-    first, last = statistics.median(took[:tenth]), statistics.median(took[-tenth:])
+    ours.go_on_to(turns - tenth)
+    first, last = _in_turn([Chat(bench.lgrun, bench.fresh()), ours], tenth)
     floor = first + medians({"": lambda: _round_trip(turns)}, bench.rounds)[""]
     named = bench.langgraph.label("files")
 
     def line(what: str, unit: str, ours: float, against: str, other: float, at_most: float | None = None) -> Line:
         return Line(case="chat", what=what, unit=unit, lgrun=ours, against=against, other=other, at_most=at_most)
 
-    yield line(f"disk, {turns:,} turns", "kB", sizes[turns] / 1e3, "the transcript", turns * TURN / 1e3, 3)
-    yield line(f"disk, {fewer:,} turns", "kB", sizes[fewer] / 1e3, named, their_sizes[fewer] / 1e3)
+    yield line(f"disk, {turns:,} turns", "kB", ours.size() / 1e3, "the transcript", turns * TURN / 1e3, 3)
+    yield line(f"disk, {fewer:,} turns", "kB", size / 1e3, named, their_size / 1e3)
     yield line("last tenth of turns", "µs per turn", last, "first tenth + decode, encode", floor, 1.5)
-    part = max(fewer // 10, 1)
-    late = statistics.median(took[fewer - part : fewer])
-    yield line(f"turn {fewer:,}", "µs per turn", late, named, statistics.median(theirs[-part:]))
+    yield line(f"turn {fewer:,}", "µs per turn", late, named, their_late)
 
 
 def _counter(library: Library, saver: Any) -> Any:
