@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from lgrun.checkpoint.base import Checkpoint, Encoded, Path, PendingWrite, Saved
-from lgrun.checkpoint.forking import forked_from
+from lgrun.checkpoint.forking import MARK, forked_from
 from lgrun.cli.render.text import seconds_between
 from lgrun.cli.render.values import readable, untag
 from lgrun.constants import START
@@ -66,6 +66,11 @@ class Row:
     leads: list[str] = field(default_factory=list)
     path: Path = ()
     node: bool = False
+
+    @property
+    def source(self) -> str | None:
+        """Where the thread was forked from, if this row says it."""
+        return self.by.removeprefix(MARK) if self.kind == "fork" and self.by is not None else None
 
     def document(self) -> dict[str, Any]:
         """Return it for machine output; what does not apply is left out."""

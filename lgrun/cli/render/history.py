@@ -3,7 +3,6 @@
 from collections import Counter
 from collections.abc import Sequence
 
-from lgrun.checkpoint.forking import MARK
 from lgrun.cli.question import Question
 from lgrun.cli.render.text import brief, dump, duration, one_line, parse_time, shorten
 from lgrun.cli.render.values import readable
@@ -45,8 +44,8 @@ def _detail(row: Row) -> str:
         return counted(row.leads)
     if row.kind == "answer":
         return f"q{row.q} = {_value(row)}{_by(row)}"
-    if row.kind == "fork" and row.by is not None:
-        return f"from {row.by.removeprefix(MARK)}"
+    if row.source is not None:
+        return f"from {row.source}"
     if row.kind == "error" and row.error is not None:
         return f"✗ {row.error[0]}: {row.error[1]}"
     return _value(row) if row.value is not None else _by(row).strip()

@@ -6,7 +6,6 @@ from datetime import datetime
 from typing import Any
 
 from lgrun.checkpoint.base import Encoded
-from lgrun.checkpoint.forking import MARK
 from lgrun.cli.question import Question
 from lgrun.cli.render.context import shortened
 from lgrun.cli.render.text import brief, duration, one_line, parse_time, shorten
@@ -67,8 +66,7 @@ class ThreadView:
 
     def forked_from(self) -> str | None:
         """Return where the thread was forked from."""
-        marks = [row.by.removeprefix(MARK) for row in self.rows if row.kind == "fork" and row.by is not None]
-        return marks[-1] if marks else None
+        return next((row.source for row in reversed(self.rows) if row.source is not None), None)
 
     def document(self) -> dict[str, Any]:
         """Return the run document."""
