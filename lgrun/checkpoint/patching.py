@@ -136,7 +136,11 @@ def _appended(old: bytes, new: bytes) -> bytes | None:
         for _ in rest[1:]:
             steps.append(next(reversed(inside)) if type(inside) is dict else len(inside) - 1)
             inside = inside[steps[-1]]
-        inside.extend(orjson.loads(b"[%b]" % more))
+        try:
+            inside.extend(orjson.loads(b"[%b]" % more))
+        except orjson.JSONDecodeError:
+            # It ends a list or an object, and begins another one.
+            return None
         if orjson.dumps(tree) != new:
             return None
         path = orjson.dumps(steps)[1:-1]

@@ -101,6 +101,7 @@ def test_changes_are_small_and_readable() -> None:
         ([1, stay, 2], [1.0, stay, 2, 3], [{"at": [0], "set": 1.0}, {"at": [], "append": [3]}]),
         ({"a": 1, "b": stay}, {"b": stay, "c": 2}, [{"at": [], "drop": ["a"]}, {"at": ["c"], "set": 2}]),
         ("x" * 5000 + "a" + "y" * 5000, "x" * 5000 + "b" + "y" * 5000, [{"at": [], "splice": [5000, 1, "b"]}]),
+        ([stay, [1]], [stay, [1, 2], []], [{"at": [], "splice": [1, 1, [[1, 2], []]]}]),
         (stay, stay, []),
     ]:
         assert orjson.loads(changes_between(orjson.dumps(old), orjson.dumps(new)) or b"null") == expected
