@@ -77,6 +77,7 @@ LAYERS = [
         "_engine.chat",
         "_engine.frame",
         "_engine.future",
+        "_engine.ticks",
         "_engine.workers",
         "_engine.answers",
         "_engine.run",

@@ -2,12 +2,20 @@
 
 There is no writer thread. Whoever needs its record on disk and finds no write in progress writes everything that is
 queued; the others wait for that write and find theirs done.
+
+The order of records is that of what happened. That a call began is recorded when something else is, or when the call
+has lasted for a tick. Where nothing else was recorded before its result, the result says it.
 """
 
 import threading
+from collections.abc import Callable, Iterator
 
-from lgrun.checkpoint.base import Checkpoint, Claim, Path, PendingWrite
+from lgrun._engine.ticks import TICKS
+from lgrun.checkpoint.base import Checkpoint, Claim, PendingWrite
 from lgrun.types import Durability
+
+_QUIET_LOOKS = 10
+"""How many looks in a row find no call that began before there are no more."""
 
 
 class Journal:
@@ -20,21 +28,33 @@ class Journal:
             at once, and everything is written at the next barrier.
         shared: other processes can read the journal while the run goes on.
         first: the checkpoint itself, if it is saved only when something has to be written under it.
+        watch: as `Ticks.add`.
 
     Attributes:
         unsaved: that checkpoint, as long as it is not saved.
     """
 
     def __init__(
-        self, claim: Claim, seq: int, durability: Durability, *, shared: bool, first: Checkpoint | None = None
+        self,
+        claim: Claim,
+        seq: int,
+        durability: Durability,
+        *,
+        shared: bool,
+        first: Checkpoint | None = None,
+        watch: Callable[[Iterator[None]], bool] = TICKS.add,
     ) -> None:
         self.unsaved = first
         self._claim = claim
         self._seq = seq
         self._durability = durability
         self._shared = shared
-        self._private = not shared or durability == "exit"
-        self._begun: dict[Path, PendingWrite] = {}
+        # Starts that are not queued. All of them are later than what is.
+        self._begun: list[PendingWrite] = []
+        self._noted = 0
+        self._watch = watch
+        # Nobody looks at what nobody could read.
+        self._is_watched = not shared or durability == "exit"
         self._queue: list[PendingWrite] = []
         self._queued = 0
         self._written = 0
@@ -46,39 +66,64 @@ class Journal:
     def move(self, seq: int, first: Checkpoint | None = None) -> None:
         """Write under another checkpoint from now on. What nobody has waited for goes with the one before."""
         with self._lock:
+            while self._is_writing:
+                self._wait()
             self.unsaved = first
             self._seq = seq
             self._queue = []
-            self._begun.clear()
+            self._begun = []
             self._written = self._queued
 
     def add(self, *writes: PendingWrite) -> int:
         """Queue records; return the ticket with which to `flush` them."""
         with self._lock:
-            if self._begun:
-                for write in writes:
-                    if write.kind == "result":
-                        self._begun.pop(write.path, None)
+            if self._begun and writes:
+                self._queue_begun(writes[0])
             self._queue.extend(writes)
             self._queued += len(writes)
             return self._queued
 
-    def note(self, write: PendingWrite) -> None:
-        """Record at once what need not survive a power cut: that a task began. Joins a write that is due anyway.
-
-        Where nobody else could read it, it waits, and is dropped when the task's result comes first.
-        """
-        if self._private:
-            self._begun[write.path] = write
-            return
+    def note(self, start: PendingWrite) -> None:
+        """Take note that a call began. Its record need not survive a power cut, and nobody waits for it."""
         with self._lock:
-            if self._queue or self._is_writing:
-                self._queue.append(write)
-                self._queued += 1
-                return
-            self._is_writing = True
+            self._begun.append(start)
+            self._noted += 1
+            if not self._is_watched:
+                self._is_watched = self._watch(self._look_on())
+
+    def _queue_begun(self, next: PendingWrite | None = None) -> None:
+        """Queue the starts that are not, but for one of which `next`, which follows, says the same."""
+        last = self._begun[-1]
+        if next is not None and next.kind == "result" and next.path == last.path and _is_plain(last):
+            self._begun.pop()
+        self._queue.extend(self._begun)
+        self._queued += len(self._begun)
+        self._begun = []
+
+    def _look_on(self) -> Iterator[None]:
+        """Write the starts of calls that last, as long as calls begin."""
+        quiet, noted, oldest = 0, self._noted, None
+        while quiet < _QUIET_LOOKS:
+            yield
+            with self._lock:
+                quiet = 0 if self._begun or noted != self._noted else quiet + 1
+                noted, before = self._noted, oldest
+                oldest = self._begun[0] if self._begun else None
+                # What is queued is about to be written, and takes along what is later.
+                if lasts := oldest is not None and oldest is before and not self._queue and not self._is_writing:
+                    lasting, self._begun, self._is_writing = self._begun, [], True
+                self._is_watched = quiet < _QUIET_LOOKS
+            if lasts:
+                self._write_begun(lasting)
+
+    def _write_begun(self, starts: list[PendingWrite]) -> None:
         try:
-            self._claim.append(self._seq, [write], sync=False)
+            self._claim.append(self._seq, starts, sync=False)
+        except Exception:
+            # Whoever writes next will be told, and stops the run.
+            with self._lock:
+                self._queue[:0] = starts
+                self._queued += len(starts)
         finally:
             self._end_writing()
 
@@ -99,8 +144,7 @@ class Journal:
         with self._lock:
             # Not a lock of its own: who waited for it would wait for the next write, too, although this one was his.
             while self._is_writing and self.due(ticket, barrier):
-                self._wrote = self._wrote or threading.Condition(self._lock)
-                self._wrote.wait()
+                self._wait()
             if not self.due(ticket, barrier):
                 return
             self._is_writing = True
@@ -108,6 +152,10 @@ class Journal:
             self._write(barrier)
         finally:
             self._end_writing()
+
+    def _wait(self) -> None:
+        self._wrote = self._wrote or threading.Condition(self._lock)
+        self._wrote.wait()
 
     def _end_writing(self) -> None:
         with self._lock:
@@ -117,10 +165,9 @@ class Journal:
 
     def _write(self, barrier: bool) -> None:
         with self._lock:
+            if self._begun and barrier:
+                self._queue_begun()
             batch, self._queue, queued = self._queue, [], self._queued
-            if barrier and self._begun:
-                batch = [*self._begun.values(), *batch]
-                self._begun.clear()
         if self.unsaved is not None:
             self._claim.put(self.unsaved)
             self.unsaved = None
@@ -128,3 +175,8 @@ class Journal:
         if batch or sync:
             self._claim.append(self._seq, batch, sync=sync)
         self._written = queued
+
+
+def _is_plain(start: PendingWrite) -> bool:
+    """Tell whether a result says all that this start does: not what run it is, nor which call, without a digest."""
+    return start.ns is None and start.digest is not None

@@ -24,7 +24,7 @@ from lgrun._engine.settings import Settings, World
 from lgrun.cache.base import BaseCache
 from lgrun.checkpoint.base import BaseCheckpointSaver, Claim, Path, PendingWrite
 from lgrun.checkpoint.serde import decode, encode, hand_on
-from lgrun.errors import GraphInterrupt, NotSerializableError, ReplayMismatchError, StateError
+from lgrun.errors import GraphInterrupt, NotSerializableError, ReplayMismatchError
 from lgrun.runtime import RunControl
 from lgrun.types import CachePolicy, Interrupt
 
@@ -135,13 +135,9 @@ class Run:
             self.emit(CustomData(data=data, within=frame.inner_ns[:-1], ns=frame.ns))
 
     def note(self, write: PendingWrite) -> None:
-        """Record that a call began, if there is a journal; a disk that refuses stops the run."""
+        """Take note that a call began, if there is a journal."""
         if self.journal is not None:
-            try:
-                self.journal.note(write)
-            except StateError as error:
-                self.stop(error)
-                raise
+            self.journal.note(write)
 
     def commit(
         self, write: PendingWrite, event: Event | None, *, barrier: bool = False

@@ -10,17 +10,15 @@ from queue import SimpleQueue
 from typing import Any
 
 from lgrun._engine.future import TaskFuture
+from lgrun._engine.ticks import TICKS
 
 __all__ = ["MAX_WORKERS", "WORKERS", "LimitedWorkers", "Workers"]
 
 MAX_WORKERS = 32
 """Threads that take calls from the queue, not counting one for each caller that waits."""
 
-_LOOK = 0.001
-"""Seconds between two looks at the calls that wait."""
-
-_LONGEST_PAUSE = 0.03
-"""The same, where all threads that there may be are at work."""
+_LONGEST_PAUSE = 30
+"""Ticks between two looks at the calls that wait, where all threads that there may be are at work."""
 
 _QUIET_LOOKS = 10
 """How many looks in a row find nothing before there are no more."""
@@ -40,8 +38,8 @@ class Workers:
 
     To wake a thread for a call that its caller runs at once costs as much as the call, and short calls gain nothing
     from threads that take turns at one interpreter. So calls wait in a queue for their callers and for the threads that
-    are at work. One thread looks on, every `_LOOK` seconds: where calls wait and none was begun since its last look, or
-    the process had nothing to compute, it wakes a thread, the next time two, then four.
+    are at work. They are looked at with every tick: where they wait and none was begun since the last look, or the
+    process had nothing to compute, a thread is woken, the next time two, then four.
     """
 
     def __init__(self) -> None:
@@ -54,7 +52,6 @@ class Workers:
         self._idle = 0
         self._blocked = 0
         self._wakes: SimpleQueue[None] = SimpleQueue()
-        self._looks: SimpleQueue[None] | None = None
         self._is_watched = False
 
     def submit(self, future: TaskFuture[Any], *, now: bool = False) -> None:
@@ -65,7 +62,7 @@ class Workers:
             if now:
                 self._wake(1)
             if not self._is_watched:
-                self._watch()
+                self._is_watched = TICKS.add(self._look_on())
 
     def taken(self, future: TaskFuture[Any]) -> None:
         """Take note that a queued call was claimed by its caller or cancelled."""
@@ -151,38 +148,25 @@ class Workers:
                     return job, future
         return None
 
-    def _watch(self) -> None:
-        """Have the queue looked at, as long as calls come."""
-        if self._looks is None:
-            looks: SimpleQueue[None] = SimpleQueue()
-            try:
-                threading.Thread(target=self._look_on, args=(looks,), name="lgrun-queue", daemon=True).start()
-            except RuntimeError:
-                # The system has no thread left: the next call tries it again.
-                return
-            self._looks = looks
-        self._is_watched = True
-        self._looks.put(None)
-
-    def _look_on(self, looks: "SimpleQueue[None]") -> None:
-        while True:
-            looks.get()
-            begun, waited, quiet, count, pause = -1, False, 0, 1, _LOOK
-            wall, busy = time.monotonic(), time.process_time()
-            while quiet < _QUIET_LOOKS:
-                time.sleep(pause)
-                then, spent, wall, busy = wall, busy, time.monotonic(), time.process_time()
-                idle = busy - spent < (wall - then) / 2
-                with self._lock:
-                    if waited and self._unclaimed and (idle or begun == self._begun):
-                        # Where no thread can be had, there is no hurry.
-                        pause = _LOOK if self._wake(min(count, self._unclaimed)) else min(pause * 2, _LONGEST_PAUSE)
-                        count *= 2
-                    else:
-                        pause, count = _LOOK, 1
-                    quiet = 0 if self._unclaimed or begun != self._begun else quiet + 1
-                    begun, waited = self._begun, self._unclaimed > 0
-                    self._is_watched = quiet < _QUIET_LOOKS
+    def _look_on(self) -> Iterator[None]:
+        """Look at the queue, as long as calls come."""
+        begun, waited, quiet, count, pause = -1, False, 0, 1, 1
+        wall, busy = time.monotonic(), time.process_time()
+        while quiet < _QUIET_LOOKS:
+            for _ in range(pause):
+                yield
+            then, spent, wall, busy = wall, busy, time.monotonic(), time.process_time()
+            idle = busy - spent < (wall - then) / 2
+            with self._lock:
+                if waited and self._unclaimed and (idle or begun == self._begun):
+                    # Where no thread can be had, there is no hurry.
+                    pause = 1 if self._wake(min(count, self._unclaimed)) else min(pause * 2, _LONGEST_PAUSE)
+                    count *= 2
+                else:
+                    pause = count = 1
+                quiet = 0 if self._unclaimed or begun != self._begun else quiet + 1
+                begun, waited = self._begun, self._unclaimed > 0
+                self._is_watched = quiet < _QUIET_LOOKS
 
 
 WORKERS = Workers()

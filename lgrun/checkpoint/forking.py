@@ -5,13 +5,11 @@ A question begins when it is asked and finishes when it is answered. The nodes o
 Rule 2: what a call made goes the way of the call: it is kept with a finished one, and dropped with one that is dropped.
 Rule 3: what the point lies in runs again, and finds there what is kept.
 
-When a call began says its `start` record. Where nobody else could have read that there is none (`Journal.note`): then
-its result says how long it took.
+When a call began says its `start` record. Where there is none, it began just before its result.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import NamedTuple, TypeAlias
 
 from lgrun.checkpoint.base import ANY_ARGUMENTS, Checkpoint, Encoded, Path, PendingWrite, Saved
@@ -23,10 +21,9 @@ MARK = "fork "
 """With this begins the `by` of the record that says where a thread was forked from."""
 
 Moment: TypeAlias = tuple[int, float]
-"""When something was: after the record of this number, and how long after."""
+"""When something was: with the record of this number, or (1.0) after it."""
 
 _DAWN: Moment = (-1, 0.0)
-_NODE_KEYS = frozenset({"update", "goto", "handled"})
 
 
 class Point(NamedTuple):
@@ -226,44 +223,18 @@ class _Log:
         started = self.starts.get(path)
         result = self.results.get(path)
         if started is not None:
-            return self._noted(started, len(self.writes) if result is None else result), 0.0
+            return started, 0.0
         if result is not None and not _is_node(self.writes[result]):
-            return self._before(result)
+            return result - 1, 1.0
         # A node of a graph inside: it began when the step before it was over.
         steps = self._stepped.get(path[:-1], {})
         over = max((n for number, n in steps.items() if number < path[-1][0]), default=None)
         return self.began(path[:-1]) if over is None else (over, 0.0)
 
-    def _noted(self, n: int, end: int) -> int:
-        """Where starts are noted late, results that were there before them stand behind them."""
-        at = self.writes[n].at
-        while n + 1 < end and self.writes[n + 1].at < at:
-            n += 1
-        return n
-
-    def _before(self, result: int) -> Moment:
-        """Return when a call began that took as long as its result says."""
-        write = self.writes[result]
-        began = _seconds(write.at) - (write.ms or 0.0) / 1000
-        n = result - 1
-        while n >= 0 and _seconds(self.writes[n].at) > began:
-            n -= 1
-        return n, began
-
 
 def _is_node(write: PendingWrite) -> bool:
-    """Tell whether a result without a `start` is a node's: a call whose arguments have no digest may look like one."""
-    if write.digest is not None or write.value is None:
-        return False
-    tree = write.value.tree()
-    return isinstance(tree, dict) and tree.keys() <= _NODE_KEYS
-
-
-def _seconds(at: str) -> float:
-    try:
-        return datetime.fromisoformat(at).timestamp()
-    except ValueError:
-        return 0.0
+    """Tell whether a result without a `start` is a node's: of a call it would have a digest."""
+    return write.digest is None
 
 
 def _cut(log: _Log, changes: Changes) -> tuple[Moment, int]:

@@ -91,7 +91,8 @@ def _glance(path: str) -> Glance:
     complete = point["kind"] != "input" and not point.get("next")
     # The journal of a run that is done belongs to the checkpoint before its end.
     told = _records(os.path.join(path, f"{int(latest[:8]) - 1:08}.writes.jsonl")) if complete else records
-    tasks = [str(record["name"]) for record in told if record.get("kind") == "start" and record.get("digest")]
+    # A call that took no time has no record of its start.
+    tasks = [str(r["name"]) for r in told if r.get("kind") in ("start", "result") and r.get("digest")]
     asked = [(number, text) for number, text, _ in _questions([r for r in told if r.get("kind") == "interrupt"])]
     questions = [] if complete else _questions(records)
     status = _status(records, bool(questions))

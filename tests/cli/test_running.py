@@ -132,8 +132,10 @@ def test_interrupt_with_document(lgrun: World) -> None:
 
 
 def test_kill(lgrun: World) -> None:
-    """A killed run shows as crashed and is continued."""
+    """A killed run shows as crashed and is continued; a task that had lasted is known to have begun."""
     process = held(lgrun)
+    while lgrun("show", "t", "--json").json["tasks"] == []:
+        pass
     process.kill()
     finish(process)
     release(lgrun)
