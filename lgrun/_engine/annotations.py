@@ -14,14 +14,17 @@ _TYPES = {kind.__name__: kind for kind in (bool, bytes, dict, float, int, list, 
 def broken_promise(function: Function, value: Any) -> Mismatch | None:
     """Return what was recorded and what the function now says it returns, if `value` cannot be that."""
     annotation = getattr(function.call, "__annotations__", {}).get("return")
-    if isinstance(annotation, str):
-        name = annotation.partition("[")[0].strip()
-    else:
-        # list[int] knows list; a class is its own origin.
-        origin = getattr(annotation, "__origin__", annotation)
-        name = origin.__name__ if isinstance(origin, type) and origin in _TYPES.values() else ""
-    wanted = _TYPES.get(name)
-    if wanted is None or isinstance(value, (int, float) if wanted is float else wanted):
+    name = _promised(annotation if isinstance(annotation, str) else getattr(annotation, "__origin__", annotation))
+    if name is None or isinstance(value, (int, float) if name == "float" else _TYPES[name]):
         return None
     recorded = f"{function.name}, which returned {type(value).__name__}"
     return Mismatch(recorded, f"{function.name}, which returns {name}", True)
+
+
+def _promised(annotation: Any) -> str | None:
+    """Return the name of the builtin type that an annotation, or its origin (list[int] knows list), names."""
+    if isinstance(annotation, str):
+        name = annotation.partition("[")[0].strip()
+        return name if name in _TYPES else None
+    name = getattr(annotation, "__name__", None)
+    return name if name in _TYPES and _TYPES[name] is annotation else None

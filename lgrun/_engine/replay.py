@@ -84,16 +84,22 @@ class Calls:
                 if write.kind == "result":
                     call.result = write
         self._recorded = dict(self._at)
-        self._alike = self._sorted() if writes else {}
+        # Calls that may be taken up, not those made since, and once they are asked for, by what they have in common.
+        self._waiting: Collection[_Call] = self._recorded.values()
+        self._alike: dict[tuple[Path, str, str | None], _Alike] | None = None
         # The next free position of a strand, once it was asked for.
         self._free: dict[tuple[Path, int], int] = {}
 
-    def _sorted(self) -> dict[tuple[Path, str, str | None], _Alike]:
-        """Return the calls that may be taken up, by what they have in common. Calls made since are not among them."""
-        found: dict[tuple[Path, str, str | None], _Alike] = {}
-        for call in sorted(self._at.values(), key=lambda call: call.path):
-            found.setdefault((call.path[:-1], call.name, call.digest), _Alike()).calls.append(call)
-        return found
+    def _first_alike(self, parent: Path, name: str, digest: str) -> _Call | None:
+        """Return the first unused call that may be taken up and has these things in common."""
+        if not self._waiting:
+            return None
+        if self._alike is None:
+            self._alike = {}
+            for call in sorted(self._waiting, key=lambda call: call.path):
+                self._alike.setdefault((call.path[:-1], call.name, call.digest), _Alike()).calls.append(call)
+        alike = self._alike.get((parent, name, digest))
+        return None if alike is None else alike.first_unused()
 
     def decide(
         self, parent: Path, place: tuple[int, int], name: str, digest: str | None, args: str | None
@@ -137,12 +143,9 @@ class Calls:
                 return own
             if own.digest is None:
                 return None
-        if not self._alike:
-            return None
-        alike = None if digest is None else self._alike.get((parent, name, digest))
-        found = None if alike is None else alike.first_unused()
-        if found is None and in_thread and (put := self._alike.get((parent, name, ANY_ARGUMENTS))) is not None:
-            found = put.first_unused()
+        found = None if digest is None else self._first_alike(parent, name, digest)
+        if found is None and in_thread:
+            found = self._first_alike(parent, name, ANY_ARGUMENTS)
         return found
 
     def _free_path(self, parent: Path, strand: int) -> Path:
@@ -187,7 +190,7 @@ class Calls:
         for call in self._at.values():
             if len(call.path) > depth and call.path[:depth] == path:
                 call.used = False
-        self._alike = self._sorted()
+        self._waiting, self._alike = list(self._at.values()), None
 
     def unreached(self, path: Path) -> list[str]:
         """Describe the results recorded before this run that the finished frame at `path` did not ask for."""

@@ -105,7 +105,7 @@ def parsed(line: bytes) -> dict[str, Any]:
     document = orjson.loads(line) if len(line) < LARGE else _loaded(line)
     if type(document) is not dict:
         raise TypeError("not an object")
-    if line.count(b"[") + line.count(b"{") > _SHALLOW:
+    if len(line) > _SHALLOW and line.count(b"[") + line.count(b"{") > _SHALLOW:
         orjson.dumps(document)  # raises where Encoded.tree() would
     return document
 
