@@ -26,5 +26,4 @@ def _promised(annotation: Any) -> str | None:
     if isinstance(annotation, str):
         name = annotation.partition("[")[0].strip()
         return name if name in _TYPES else None
-    name = getattr(annotation, "__name__", None)
-    return name if name in _TYPES and _TYPES[name] is annotation else None
+    return next((name for name, kind in _TYPES.items() if kind is annotation), None)

@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from types import TracebackType
 from typing import Any
 
@@ -22,6 +23,9 @@ from lgrun.checkpoint.document import check_new
 from lgrun.errors import DamagedStateError, StateError, StateIOError
 
 __all__ = ["Disk", "FileClaim", "Place"]
+
+_WRITTEN_UNDER = ("input", "step")
+"""Kinds of checkpoints under which the run that puts them writes, as a rule."""
 
 
 class Disk:
@@ -182,9 +186,7 @@ class FileClaim(Claim):
     def release(self) -> None:
         """Let others write."""
         with self._mutex:
-            journal, self._journal = self._journal, None
-            if journal is not None:
-                journal.close()
+            self._close_journal()
             if not self._numbers:
                 self._place.remove()
             self._chains.leave()
@@ -215,8 +217,7 @@ class FileClaim(Claim):
         self._end = (seq, journal.lines, journal.length)
 
     def _put(self, checkpoint: Checkpoint) -> None:
-        if self._journal is not None:
-            self._journal.sync()
+        self._close_journal(sync=True)
         if not self._exists:
             self._files.create(local_time(time.time()))
             self._exists = True
@@ -228,7 +229,9 @@ class FileClaim(Claim):
         if checkpoint.kind == "input" and self._source is not None and isinstance(sha256, str):
             self._files.put_source(sha256, self._source)
         planned = self._chains.planned(checkpoint)
-        crc = self._files.put(checkpoint, {name: plan.patch for name, plan in planned.items()})
+        patches = {name: plan.patch for name, plan in planned.items()}
+        then = partial(self._new_journal, checkpoint.seq) if checkpoint.kind in _WRITTEN_UNDER else None
+        crc = self._files.put(checkpoint, patches, then)
         self._chains.wrote(checkpoint, planned, crc)
 
     def _with_origin(self, checkpoint: Checkpoint) -> Checkpoint:
@@ -237,13 +240,13 @@ class FileClaim(Claim):
             return replace(checkpoint, origin=self._origin)
         return checkpoint
 
+    def _new_journal(self, seq: int) -> None:
+        self._journal = JournalFile(self._files, seq, listed=True)
+
     def _open_journal(self, seq: int) -> JournalFile:
         if seq not in self._numbers:
             raise ValueError(f"thread {self._files.thread_id!r} has no checkpoint {seq}")
-        if self._journal is not None:
-            self._journal.sync()
-            journal, self._journal = self._journal, None
-            journal.close()
+        self._close_journal(sync=True)
         if self._recovered is not None and self._end[0] == seq:
             lines, length = self._end[1:]
         else:
@@ -251,6 +254,14 @@ class FileClaim(Claim):
             lines, length = found.lines, found.length
         self._journal = JournalFile(self._files, seq, lines, length)
         return self._journal
+
+    def _close_journal(self, *, sync: bool = False) -> None:
+        journal = self._journal
+        if journal is not None:
+            if sync:
+                journal.sync()
+            self._journal = None
+            journal.close()
 
     def _check_held(self) -> None:
         name = self._files.thread_id

@@ -18,9 +18,10 @@ class JournalFile:
         seq: number of the checkpoint.
         lines: how many lines the journal has.
         length: how many bytes.
+        listed: its name is, or is about to be, synced.
     """
 
-    def __init__(self, files: ThreadFiles, seq: int, lines: int, length: int) -> None:
+    def __init__(self, files: ThreadFiles, seq: int, lines: int = 0, length: int = 0, *, listed: bool = False) -> None:
         self.seq = seq
         self._fs = files.fs
         self._directory = files.fd
@@ -28,7 +29,7 @@ class JournalFile:
         self._writer = JournalWriter(files.thread_id, seq)
         # Lines and bytes that are acknowledged, in one attribute: a signal must not come between the two.
         self._end = (lines, length)
-        self._is_listed = False
+        self._is_listed = listed
         self._is_synced = False
         self.is_broken = False
         self._fd = self._fs.open_append(self._name, self._directory)
@@ -62,8 +63,13 @@ class JournalFile:
             self._sync()
 
     def close(self) -> None:
-        """Close the file."""
+        """Close the file, and remove it if there is nothing in it."""
         self._fs.close(self._fd)
+        if not self.length and not self.is_broken:
+            try:
+                self._fs.unlink(self._name, self._directory)
+            except OSError:
+                pass
 
     def _sync(self) -> None:
         try:

@@ -2,7 +2,7 @@
 
 import errno
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from lgrun._configuration import find, resolved, settings_files
@@ -146,14 +146,23 @@ class StateRoot:
             self._fs.close(fd)
 
 
-def write_new(fs: RealFs, directory: int, name: str, data: bytes) -> None:
+def write_new(fs: RealFs, directory: int, name: str, data: bytes, then: Callable[[], object] | None = None) -> None:
     """Create a file that is there whole or not at all, and that survives a power cut when this returns.
+
+    Args:
+        fs: the disk.
+        directory: an open one.
+        name: of the file.
+        data: all of it.
+        then: creates something else there, which is synced along.
 
     Raises:
         OSError: the disk refused; there is no such file.
     """
     _put_in_place(fs, directory, name, data, None)
     try:
+        if then is not None:
+            then()
         fs.sync_dir(directory)
     except OSError:
         _remove(fs, name, directory)

@@ -141,12 +141,12 @@ class ThreadFiles:
         """Return the numbers of the checkpoints, ascending; `names`: what is in the directory, if that is known.
 
         Raises:
-            FileNotFoundError: there is a journal without its checkpoint.
+            FileNotFoundError: there is a journal without its checkpoint, and something is in it.
         """
         names = self.fs.listdir(self.fd) if names is None else names
         found, journals = ({name[:8] for name in names if name[8:] == suffix} for suffix in (_CHECKPOINT, JOURNAL))
         for stem in sorted(journals - found):
-            if _is_number(stem):
+            if _is_number(stem) and self.fs.size(stem + JOURNAL, self.fd):
                 raise FileNotFoundError(errno.ENOENT, "is missing", f"{stem}{_CHECKPOINT}")
         return [int(stem) for stem in sorted(found) if _is_number(stem)]
 
@@ -232,12 +232,17 @@ class ThreadFiles:
         """Make the directory a thread's."""
         write_new(self.fs, self.fd, NOTE, encode_note("thread", thread=self.thread_id, created=now))
 
-    def put(self, checkpoint: Checkpoint, patches: Mapping[str, Patch]) -> str:
-        """Write a checkpoint, with patches instead of the values of these names; return its line's checksum."""
+    def put(
+        self, checkpoint: Checkpoint, patches: Mapping[str, Patch], then: Callable[[], object] | None = None
+    ) -> str:
+        """Write a checkpoint, with patches instead of the values of these names; return its line's checksum.
+
+        `then` is as in `write_new`.
+        """
         data = encode_checkpoint(checkpoint, patches)
         name = f"{checkpoint.seq:08d}{_CHECKPOINT}"
         check_size(len(data), name)
-        write_new(self.fs, self.fd, name, data)
+        write_new(self.fs, self.fd, name, data, then)
         return seal_of(data)
 
     def put_all(self, checkpoint: Checkpoint, patches: Mapping[str, Patch], writes: Sequence[PendingWrite]) -> str:

@@ -296,6 +296,9 @@ class _Doctor:
             if kind == "checkpoint":
                 chains.check(seq, last=f"{seq + 1:08d}.json" not in names)
                 return
+            if f"{seq:08d}.json" not in names and not files.fs.size(entry, files.fd):
+                yield self.litter(path, entry, files.fd)
+                return
             if f"{seq:08d}.json" not in names:
                 yield Finding(path, "damaged", f"has no checkpoint: {seq:08d}.json is missing")
             yield from self.journal(files, entry, seq, path)

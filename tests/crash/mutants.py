@@ -68,7 +68,7 @@ MUTANTS = [
     Mutant("names of threads are not synced", _claim.FileClaim, "_put", "self._files.fs.sync_dir(self._place.threads)"),
     Mutant("the directory of threads is not synced", _claim.FileClaim, "_put", "self._root.sync()"),
     Mutant("what a dead run wrote is not synced", _claim.FileClaim, "_recover", "self._files.sync(seq)"),
-    Mutant("a journal is not synced before the end", _claim.FileClaim, "_put", "self._journal.sync()"),
+    Mutant("a journal is not synced before the end", _claim.FileClaim, "_put", "sync=True", "sync=False"),
     Mutant("leftovers are not removed", _claim.FileClaim, "__init__", "self._files.remove_temporary(names)"),
     Mutant(
         "a torn append is not cut off", _thread_files.ThreadFiles, "recover", "self.fs.truncate(fd, journal.length)"

@@ -134,6 +134,9 @@ class SimulatedFs(RealFs):
             raise _fail(errno.EFBIG, name)
         return bytes(found.data)
 
+    def size(self, name: str, parent: int) -> int:
+        return len(self.read_file(name, parent))
+
     def stat(self, fd: int) -> os.stat_result:
         node = self._node(fd)
         kind = stat.S_IFDIR | 0o700 if isinstance(node, Folder) else stat.S_IFREG | 0o600

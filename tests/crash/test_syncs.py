@@ -68,13 +68,13 @@ def syncs(lines: list[str]) -> int:
 
 
 def test_how_many_syncs(place: Path) -> None:
-    """One for each sequential task, six more at most for each run, ten more for a new thread."""
+    """One for each sequential task, four more for each run, four more for a new thread."""
     few, many = syncs(trace(place, 10, "a")), syncs(trace(place, 30, "b"))
     again = syncs(trace(place, 10, "a"))
 
     assert many - few == 20
-    assert again - 10 <= 6
-    assert few - again <= 10
+    assert again - 10 == 4
+    assert few - again == 4
 
 
 def test_the_disk_comes_first(place: Path) -> None:

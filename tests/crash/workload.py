@@ -258,6 +258,7 @@ _LOOKING = {
     "read_file",
     "read_start",
     "stat",
+    "size",
     "is_at",
     "is_remote",
     "close",

@@ -74,6 +74,17 @@ def test_torn_append(state: Path) -> None:
     assert names(state) == ["task0", "task1"]
 
 
+def test_empty_journal_of_no_checkpoint(state: Path) -> None:
+    """A run died while it put the checkpoint: nothing is lost, readers and runs go on."""
+    (state / "threads/t/00000002.writes.jsonl").touch(mode=0o600)
+    assert names(state) == ["task0", "task1", "task2"]
+    claim = FileSaver(state).claim("t")
+    claim.put(checkpoint(2))
+    claim.release()
+    (state / "threads/t/00000003.writes.jsonl").touch(mode=0o600)
+    mended(state, "threads/t/00000003.writes.jsonl", "litter", "never finished", "remove it")
+
+
 @pytest.mark.parametrize("line", [0, 1, 2])
 def test_damaged_line(state: Path, line: int) -> None:
     """A damaged line, and only that, is taken out; the journal as it was is kept, and the thread goes on."""

@@ -9,6 +9,7 @@ import stat
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -122,6 +123,21 @@ def test_acknowledged_results_survive_kill(tmp_path: Path) -> None:
         claim.append(1, [PendingWrite("cancelled")])
         claim.release()
         assert len(names(FileSaver(directory))) == len(found) + 1
+
+
+def test_a_journal_in_which_nothing_was_written_is_removed(tmp_path: Path) -> None:
+    """It is made with its checkpoint, for a sync less."""
+    claim = FileSaver(tmp_path).claim("t")
+    for seq in (1, 2):
+        claim.put(Checkpoint(thread="t", seq=seq, id=new_checkpoint_id(seq, bytes(12)), kind="input", step=0, at=""))
+        assert (tmp_path / f"threads/t/{seq:08}.writes.jsonl").exists()
+    claim.release()
+    assert sorted(path.name for path in (tmp_path / "threads/t").iterdir()) == [
+        "00000001.json",
+        "00000002.json",
+        "lock",
+        "thread.json",
+    ]
 
 
 def test_torn_append_is_cut_off(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -728,7 +744,7 @@ def test_interrupted_append_leaves_no_trace(tmp_path: Path) -> None:
 
 
 def test_syncs_of_an_append(tmp_path: Path) -> None:
-    """A result costs one sync, a journal one more of its directory, an unsynced result none until the barrier."""
+    """A result costs one sync, an unsynced one none until the barrier; a journal that was not expected one more."""
     calls: list[str] = []
 
     class Counting(RealFs):
@@ -740,7 +756,7 @@ def test_syncs_of_an_append(tmp_path: Path) -> None:
 
     claim = FileSaver(tmp_path / "s", fs=Counting()).claim("t")
     claim.put(checkpoint(1))
-    expected = [(True, ["file", "directory"]), (True, ["file"]), (False, []), (False, [])]
+    expected = [(True, ["file"]), (True, ["file"]), (False, []), (False, [])]
     for number, (sync, wanted) in enumerate(expected):
         calls.clear()
         claim.append(1, [result(number)], sync=sync)
@@ -748,6 +764,10 @@ def test_syncs_of_an_append(tmp_path: Path) -> None:
     claim.append(1, [], sync=True)
     claim.append(1, [], sync=True)
     assert calls == ["file"]
+    claim.put(replace(checkpoint(2), kind="update"))
+    calls.clear()
+    claim.append(2, [result(0)])
+    assert calls == ["file", "directory"]
     calls.clear()
     claim.append(1, [result(4)], sync=False)
     claim.put(checkpoint(2))
