@@ -764,14 +764,13 @@ def test_syncs_of_an_append(tmp_path: Path) -> None:
     claim.append(1, [], sync=True)
     claim.append(1, [], sync=True)
     assert calls == ["file"]
+    calls.clear()
+    claim.append(1, [result(4)], sync=False)
     claim.put(replace(checkpoint(2), kind="update"))
+    assert calls == ["file", "file", "directory"]
     calls.clear()
     claim.append(2, [result(0)])
     assert calls == ["file", "directory"]
-    calls.clear()
-    claim.append(1, [result(4)], sync=False)
-    claim.put(checkpoint(2))
-    assert calls == ["file", "file", "directory"]
     claim.release()
 
 
