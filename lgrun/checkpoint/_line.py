@@ -56,8 +56,8 @@ def sealed(document: bytes, seed: int) -> bytes:
     """Return a JSON object as a line with its checksum."""
     if b"\n" in document:
         raise ValueError("an encoded value contains a line break")
-    body = document[:-1]
-    return b'%b,"crc":"%08x"}\n' % (body, crc32(body, seed))
+    body = memoryview(document)[:-1]
+    return b"".join((body, b',"crc":"%08x"}\n' % crc32(body, seed)))
 
 
 def seal_of(line: bytes) -> str:

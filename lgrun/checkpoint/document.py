@@ -182,18 +182,21 @@ class JournalWriter:
 
     def line(self, n: int, writes: Sequence[PendingWrite]) -> bytes:
         """Return line `n`, counted from 1."""
-        records = [_record(write) for write in writes]
-        try:
-            text = orjson.dumps(records)
-        except TypeError:
-            text = orjson.dumps([_with_safe_text(record) for record in records])
-        return sealed(b'%b%d,"records":%b}' % (self._head, n, text), self._seed)
+        return sealed(b'%b%d,"records":%b}' % (self._head, n, _records(writes)), self._seed)
 
 
 def encode_note(kind: str, **members: str) -> bytes:
     """Return the line of a document that is no checkpoint or journal: `thread` (with the id) or `state`."""
     document = {"lgrun": kind, "format": CURRENT} | {name: safe_text(text) for name, text in members.items()}
     return sealed(orjson.dumps(document), place_seed(members.get("thread", ""), 0))
+
+
+def _records(writes: Sequence[PendingWrite]) -> bytes:
+    records = [_record(write) for write in writes]
+    try:
+        return orjson.dumps(records)
+    except TypeError:
+        return orjson.dumps([_with_safe_text(record) for record in records])
 
 
 def _record(write: PendingWrite) -> dict[str, Any]:

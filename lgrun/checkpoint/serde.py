@@ -44,11 +44,24 @@ _ATOMS = frozenset((str, int, bool, NoneType))
 _PLAIN_ONLY = orjson.OPT_STRICT_INTEGER | orjson.OPT_PASSTHROUGH_SUBCLASS
 
 
-def _loads(text: bytes) -> Any:
-    if len(text) < LARGE:
-        return orjson.loads(text)
+def _is_read_back(value: Any, text: bytes) -> bool:
+    """Tell whether `text` reads as a value equal to `value`, of the same types. What is large is read piece by piece.
+
+    Raises:
+        ValueError: it is, or holds, an instance of a subclass, which marshal does not know.
+    """
+    if len(text) < LARGE or type(value) not in (list, dict) or not value:
+        # The comparison finds tuples and NaN.
+        marshal.dumps(value)
+        return bool(orjson.loads(text) == value)
+    if type(value) is dict:
+        if not all(type(key) is str for key in value):
+            return False
+        value = list(value.values())
+    step = len(value) * LARGE // len(text)
+    pieces = (value[at : at + step] for at in range(0, len(value), step)) if step > 1 else value
     with collector_paused():
-        return orjson.loads(text)
+        return all(_is_read_back(piece, orjson.dumps(piece, option=_PLAIN_ONLY)) for piece in pieces)
 
 
 def _compact(text: bytes) -> bytes:
@@ -98,10 +111,8 @@ def encode(value: Any) -> Encoded:
     try:
         if type(value) in _ATOMS:
             return Encoded(json=_compact(orjson.dumps(value, option=_PLAIN_ONLY)), plain=True)
-        # marshal knows no subclasses and no enums, the comparison finds tuples and NaN.
-        marshal.dumps(value)
         text = orjson.dumps(value, option=_PLAIN_ONLY)
-        if _KEY_BYTES not in text and not _too_deep(value, text) and _loads(text) == value:
+        if _KEY_BYTES not in text and not _too_deep(value, text) and _is_read_back(value, text):
             return Encoded(json=_compact(text), plain=True)
     except (TypeError, ValueError, RecursionError):
         pass

@@ -23,6 +23,7 @@ import typing
 import uuid
 import zoneinfo
 from typing import Any
+from unittest.mock import patch
 
 import orjson
 import pydantic
@@ -306,12 +307,29 @@ def larger(inner: Any) -> Any:
     )
 
 
-@given(st.recursive(scalars, larger, max_leaves=20))
-@settings(max_examples=300, deadline=None)
-def test_round_trip_property(value: Any) -> None:
-    """Any structure, with keys that look like tags at any depth, comes back the same."""
-    assert same(stored(value), value)
-    assert same(hand_on(value)[1], value)
+@given(st.recursive(scalars, larger, max_leaves=20), st.sampled_from([serde.LARGE, 40, 1]))
+@settings(max_examples=600, deadline=None)
+def test_round_trip_property(value: Any, large: int) -> None:
+    """Any structure, with keys that look like tags at any depth, comes back the same, also what is large."""
+    with patch.object(serde, "LARGE", large):
+        assert same(stored(value), value)
+        assert same(hand_on(value)[1], value)
+
+
+@pytest.mark.parametrize(
+    "odd", [(1,), math.nan, Colour.RED, Item(1), {1: 2}, {"a": 1, 2: 3}, {"$lgrun": 1}, Mood.GOOD], ids=repr
+)
+@pytest.mark.parametrize("place", [0, 1, 499, 998, 999])
+def test_one_odd_thing_in_a_large_value(odd: Any, place: int) -> None:
+    """It is found wherever it is, and alone, as an item or below a key, makes the value not plain."""
+    usual = {"text": "x" * 990, "n": [1, 2.5, None, True]}
+    items: list[Any] = [usual] * 1000
+    assert encode(items).plain
+    keyed = {str(n): item for n, item in enumerate(items)}
+    for value in ([*items[:place], odd, *items[place:]], {"inner": keyed | {str(place): [odd]}}):
+        encoded, handed = hand_on(value)
+        assert not encoded.plain
+        assert same(handed, value)
 
 
 def test_plain_values_are_handed_on_as_they_are() -> None:
