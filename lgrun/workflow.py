@@ -19,7 +19,7 @@ from lgrun._engine.request import Config, Request, RunOptions, merged, outcome, 
 from lgrun._engine.run import Run
 from lgrun._engine.settings import OnChange
 from lgrun._engine.snapshot import Reader, standing
-from lgrun._engine.stream import EventStream
+from lgrun._engine.stream import Beside, EventStream
 from lgrun._engine.sync import SyncDriver
 from lgrun._world import now, real_world
 from lgrun.cache.base import BaseCache
@@ -143,14 +143,13 @@ class Workflow:
             self._nested(outer, request.root, request.collect, input, request.context)
             yield from request.chunks
             return
-        events = EventStream(partial(self._run, request), input)
+        beside: Beside[Any] = Beside(partial(self._run_streamed, request), input)
         try:
-            for event in events:
-                yield from request.feed(event)
+            yield from request.shown(beside)
         finally:
-            events.close()
-        if events.ended is not None:
-            outcome(events.ended)
+            beside.close()
+        if beside.ended is not None:
+            outcome(beside.ended)
 
     def events(
         self,
@@ -217,16 +216,16 @@ class Workflow:
         """Run the workflow on the running event loop; see `invoke`."""
         outer = _outer(config)
         request = self._request(config, options, "values", outer)
+        listener = None if request.silent else request.collect
         if outer is not None:
-            listener = None if request.silent else request.collect
             return request.nested_result(await self._anested(outer, request.root, listener, input, request.context))
-        return request.result(await self._adrive(input, request, None if request.silent else request.collect))
+        return request.result(await self._adrive(input, partial(self._run, request), listener))
 
     async def astream(
         self, input: Any, config: Config | None = None, **options: Unpack[RunOptions]
     ) -> AsyncIterator[Any]:
         """Run the workflow on the running event loop and yield what happens; see `stream`."""
-        from lgrun._engine.aio import events_of
+        from lgrun._engine.astream import AsyncBeside
 
         outer = _outer(config)
         request = self._request(config, options, _default_mode(config, outer), outer)
@@ -235,15 +234,14 @@ class Workflow:
             for chunk in request.chunks:
                 yield chunk
             return
-        events = events_of(partial(self._adrive, input, request))
+        beside: AsyncBeside[Any] = AsyncBeside(partial(self._adrive, input, partial(self._run_streamed, request)))
         try:
-            async for event in events:
-                for chunk in request.feed(event):
+            while await beside.come():
+                for chunk in request.shown(beside.take()):
                     yield chunk
-                if isinstance(event, RunEnded):
-                    outcome(event)
+            outcome(await beside.ended())
         finally:
-            await events.aclose()
+            await beside.close()
 
     async def abatch(
         self,
@@ -290,6 +288,12 @@ class Workflow:
         settings["context"] = self._context(request.context)
         return Run(self._program, self.checkpointer, asked._replace(**settings), real_world(), emit)
 
+    def _run_streamed(self, request: Request, put: Callable[[Any], None], *, is_async: bool = False) -> Run:
+        """Return a run that tells `put` of events, and of chunks past them."""
+        run = self._run(request, None if request.custom_alone else put, is_async=is_async)
+        run.shortcut = request.shortcut(put)
+        return run
+
     def _context(self, given: Any) -> Any:
         """Return the context as an instance of its schema, if that is a class made from keywords."""
         schema = self.context_schema
@@ -298,10 +302,10 @@ class Workflow:
         makes = dataclasses.is_dataclass(schema) or hasattr(schema, "model_fields")
         return schema(**given) if makes else given
 
-    async def _adrive(self, input: Any, request: Request, emit: Callable[[Event], None] | None) -> RunEnded:
+    async def _adrive(self, input: Any, start: Callable[..., Run], *listeners: Listener | None) -> RunEnded:
         from lgrun._engine.aio import AsyncDriver
 
-        run = self._run(request, emit, is_async=True)
+        run = start(*listeners, is_async=True)
         return await AsyncDriver(run).drive(run_flow(run, input))
 
     def _check_sync(self) -> None:

@@ -94,6 +94,8 @@ LAYERS = [
         "_engine.snapshot",
         "_engine.request",
         "_engine.stream",
+        "_engine.astream",
+        "_engine.writing",
     },
     {"_signature", "_world", "forking", "workflow", "drawing", "_mermaid", "_schemas"},
     {"func", "graph._node", "graph._reading", "graph.state"},

@@ -1,12 +1,12 @@
 """Driver for asyncio: does what a flow asks without ever holding the event loop up."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Coroutine, Generator
+from collections.abc import Callable, Coroutine, Generator
 from contextvars import copy_context
 from typing import Any, Literal, TypeVar, cast
 
 from lgrun._engine.chat import Inside
-from lgrun._engine.events import Event, RunEnded
+from lgrun._engine.events import RunEnded
 from lgrun._engine.flow import task_flow
 from lgrun._engine.frame import Frame
 from lgrun._engine.future import TaskFuture
@@ -94,7 +94,7 @@ class AsyncDriver:
             return action()
         work = self.loop.run_in_executor(None, action)
         # What has begun on another thread cannot be stopped: leave with it over, never with it half-way.
-        cancelled = await _over(work)
+        cancelled = await over(work)
         if cancelled is not None:
             raise cancelled
         return work.result()
@@ -136,6 +136,7 @@ class AsyncDriver:
         try:
             async with asyncio.timeout(total) as whole, asyncio.timeout(idle) as quiet:
                 if idle is not None:
+                    self.run.timed = True
                     frame.beat = lambda: self._postpone(frame, quiet, idle)
                     frame.progress = frame.beat if policy.refresh_on == "auto" else None
                 try:
@@ -176,7 +177,7 @@ class AsyncDriver:
         WORKERS.submit(future, now=True)
         work: asyncio.Future[Any] = asyncio.wrap_future(future)
         is_body = step.frame.parent is None
-        cancelled = await _over(work, lambda: self.run.cancel("cancelled") if is_body else None)
+        cancelled = await over(work, lambda: self.run.cancel("cancelled") if is_body else None)
         if cancelled is not None and is_body:
             return Raised(RunCancelled("cancelled"))
         outcome: Outcome = work.result()
@@ -230,7 +231,7 @@ class AsyncDriver:
 
     def join(self, call: "asyncio.Task[Any]") -> None:
         """Wait in a thread for a call on the loop."""
-        asyncio.run_coroutine_threadsafe(_over(call), self.loop).result()
+        asyncio.run_coroutine_threadsafe(over(call), self.loop).result()
 
     # --- calls from user code ---
 
@@ -302,7 +303,7 @@ class AsyncDriver:
         raise outcome.error
 
 
-async def _over(work: "asyncio.Future[Any]", at_cancel: Callable[[], object] = bool) -> asyncio.CancelledError | None:
+async def over(work: "asyncio.Future[Any]", at_cancel: Callable[[], object] = bool) -> asyncio.CancelledError | None:
     """Wait for what cannot be stopped, however often the waiter is cancelled; return the last cancellation."""
     cancelled: asyncio.CancelledError | None = None
     while not work.done():
@@ -344,29 +345,3 @@ def drive_alone(run: Run, input: Any) -> RunEnded:
         return await AsyncDriver(run).drive(run_flow(run, input))
 
     return asyncio.run(drive())
-
-
-async def events_of(
-    drive: Callable[[Callable[[Event], None]], Coroutine[Any, Any, RunEnded]],
-) -> AsyncGenerator[Event, None]:
-    """Yield the events of a run that goes on beside the consumer; leaving early cancels it."""
-    loop = asyncio.get_running_loop()
-    queue: asyncio.Queue[Event | None] = asyncio.Queue()
-
-    def emit(event: Event | None) -> None:
-        if asyncio._get_running_loop() is loop:
-            queue.put_nowait(event)
-        else:
-            loop.call_soon_threadsafe(queue.put_nowait, event)
-
-    work = asyncio.ensure_future(drive(emit))
-    work.add_done_callback(lambda _: emit(None))
-    try:
-        while (event := await queue.get()) is not None:
-            yield event
-        await work
-    finally:
-        work.cancel()
-        cancelled = await _over(work)
-        if cancelled is not None:
-            raise cancelled

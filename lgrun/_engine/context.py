@@ -3,6 +3,7 @@
 The engine sets it around every piece of user code; `interrupt()`, `get_config()` and task calls read it.
 """
 
+from collections.abc import Callable
 from contextvars import ContextVar
 from typing import Any, Protocol
 
@@ -22,8 +23,9 @@ class FrameLike(Protocol):
     def store(self) -> Any:
         """The run's long-term memory, or None."""
 
-    def write(self, data: Any) -> None:
-        """Send `data` to whoever streams the run with mode `custom`."""
+    @property
+    def write(self) -> Callable[[Any], None]:
+        """Sends its argument to whoever streams the run with mode `custom`."""
 
     def interrupt(self, value: Any, response_schema: Any) -> Any:
         """Return the answer to a question, or raise GraphInterrupt."""

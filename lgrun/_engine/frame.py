@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, Any
 from lgrun._engine import ids
 from lgrun._engine.chat import tell
 from lgrun._engine.strands import THREADS, Lineage
+from lgrun._engine.writing import writer
 from lgrun.checkpoint.base import Path
 from lgrun.errors import GraphInterrupt
 from lgrun.runtime import ExecutionInfo, Runtime
+from lgrun.types import StreamWriter
 
 if TYPE_CHECKING:
     from lgrun._engine.model import NodeCall
@@ -73,6 +75,7 @@ class Frame:
     _inner_ns: tuple[str, ...] | None = None
     _strands: "_Strands | None" = None
     _pushed: Sequence[tuple[str, Any]] = ()
+    _write: StreamWriter | None = None
 
     def __init__(
         self,
@@ -124,9 +127,13 @@ class Frame:
     def inner_ns(self) -> tuple[str, ...]:
         """The chain of nested runs that a run started here belongs to."""
         if self._inner_ns is None:
-            outer = self.ns if self.parent is None or self.parent.ns != self.ns else self.parent.inner_ns
-            self._inner_ns = (*outer, f"{self.name}:{self.id}")
+            self._inner_ns = (*self.outer_ns, f"{self.name}:{self.id}")
         return self._inner_ns
+
+    @property
+    def outer_ns(self) -> tuple[str, ...]:
+        """The chain of nested runs, steps and tasks around this code."""
+        return self.ns if self.parent is None or self.parent.ns != self.ns else self.parent.inner_ns
 
     def open_ns(self) -> tuple[str, ...]:
         """Return the namespace of the next run that this frame's code starts; all but the first are numbered."""
@@ -250,10 +257,12 @@ class Frame:
             self._strands = _Strands()
         return self._strands
 
-    def write(self, data: Any) -> None:
-        """Send `data` to whoever streams the run with mode `custom`."""
-        self.run.write(self, data)
-        self.touch()
+    @property
+    def write(self) -> StreamWriter:
+        """Sends its argument to whoever streams the run with mode `custom`."""
+        if self._write is None:
+            self._write = writer(self)
+        return self._write
 
     def push(self, message: Any, state_key: str | None) -> None:
         """Show a message to whoever streams the run with mode `messages`, and write it to a key of a graph's state."""

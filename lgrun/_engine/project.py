@@ -1,7 +1,7 @@
 """From events to the chunks of a stream. Pure: the clock is an argument."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 from lgrun._engine.events import (
     CheckpointReached,
@@ -23,6 +23,14 @@ from lgrun._engine.events import (
 )
 from lgrun.constants import INTERRUPT, PREVIOUS
 from lgrun.types import Interrupt, PregelTask
+
+Shape: TypeAlias = Callable[[Any], Any]
+"""Makes a chunk of what code wrote."""
+
+
+def as_it_is(data: Any) -> Any:
+    """Show what code wrote as it is."""
+    return data
 
 
 class Projector:
@@ -60,16 +68,37 @@ class Projector:
         self._steps: dict[Namespace, int] = {}
         self._seen: set[Any] = set()
 
+    @property
+    def shows_only_custom(self) -> bool:
+        """Nothing is shown but what code writes to its stream."""
+        return self._modes == ["custom"]
+
+    @property
+    def shows_custom_twice(self) -> bool:
+        """What code writes to its stream is shown in more than one chunk."""
+        return self._modes.count("custom") > 1
+
+    def shape(self, within: Namespace, ns: Namespace) -> Shape | None:
+        """Return what makes a chunk of what code within these steps and tasks, in this run, writes to its stream.
+
+        `as_it_is` if that is shown as it is, None if it is not shown.
+        """
+        if "custom" not in self._modes or not self._is_near(ns):
+            return None
+        if self._single and not self._subgraphs and self._version != "v2":
+            return as_it_is
+        return lambda data: self._framed("custom", within, data)
+
     def chunks(self, event: Event) -> list[Any]:
         """Return what an event adds to the stream."""
-        return [self._framed(mode, event, chunk) for mode, chunk in self._shown(event)]
+        return [self._framed(mode, _place(event), chunk) for mode, chunk in self._shown(event)]
 
     def lines(self, event: Event) -> list[str]:
         """Return what an event adds to the stream, as `print_mode` writes it."""
         return [f"\x1b[1m[{mode}]\x1b[0m {_around(event)}{chunk!r}" for mode, chunk in self._shown(event)]
 
     def _shown(self, event: Event) -> list[tuple[str, Any]]:
-        if event.ns != self._root and not (self._subgraphs and event.ns[: len(self._root)] == self._root):
+        if not self._is_near(event.ns):
             return []
         if isinstance(event, CheckpointReached):
             self._steps[event.ns] = event.metadata["step"]
@@ -81,8 +110,10 @@ class Projector:
             modes = sorted(modes, key=lambda mode: mode not in ("tasks", "debug"))
         return [(mode, chunk) for mode in modes for chunk in _IN_MODE.get(mode, _nothing)(self, event)]
 
-    def _framed(self, mode: str, event: Event, chunk: Any) -> Any:
-        ns = _place(event)
+    def _is_near(self, ns: Namespace) -> bool:
+        return ns == self._root or (self._subgraphs and ns[: len(self._root)] == self._root)
+
+    def _framed(self, mode: str, ns: Namespace, chunk: Any) -> Any:
         if self._version == "v2":
             return _part(mode, ns, chunk)
         parts = [*([ns] if self._subgraphs else []), *([] if self._single else [mode]), chunk]

@@ -1,11 +1,12 @@
 """What the caller of a run asked for: configuration and options, read once."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Literal, TypeAlias, TypedDict
 
 from lgrun._engine.events import Event, Namespace, Outputs, RunEnded
 from lgrun._engine.project import Projector
 from lgrun._engine.settings import Settings
+from lgrun._engine.writing import Shortcut
 from lgrun.constants import INTERRUPT
 from lgrun.runtime import RunControl
 from lgrun.types import Durability, GraphOutput, RetryPolicy, StreamMode
@@ -126,12 +127,38 @@ class Request:
             messages=self.messages,
         )
 
+    @property
+    def custom_alone(self) -> bool:
+        """Nobody wants to hear of anything but what code writes to its stream: no events need to be made."""
+        return self._projector.shows_only_custom and not self._printed
+
+    def shortcut(self, put: Callable[[Any], None]) -> Shortcut | None:
+        """Return the way past the events for what code writes to its stream, if there is one.
+
+        Args:
+            put: takes what `shown` is given: chunks if there are no events, else events and chunks in tuples.
+        """
+        if self._printed or self._projector.shows_custom_twice:
+            return None
+        return Shortcut(put if self.custom_alone else lambda chunk: put((chunk,)), self._projector.shape)
+
     def feed(self, event: Event) -> list[Any]:
         """Return the chunks that an event gives, and print those that are to be printed."""
         if self._printed:
             for line in self._printer.lines(event):
                 print(line)
         return self._projector.chunks(event)
+
+    def shown(self, items: Iterable[Any]) -> Iterator[Any]:
+        """Yield the chunks that events give, and those that have gone past them, in their order."""
+        if self.custom_alone:
+            yield from items
+            return
+        for item in items:
+            if isinstance(item, tuple):
+                yield item[0]
+            else:
+                yield from self.feed(item)
 
     def collect(self, event: Event) -> None:
         """Keep the chunks that an event gives."""

@@ -15,12 +15,13 @@ from typing import Any, NamedTuple, TypeAlias
 from lgrun._engine import answers, ids, replay
 from lgrun._engine.annotations import broken_promise
 from lgrun._engine.chat import Chat
-from lgrun._engine.events import CustomData, Event, QuestionAsked, ReplayMismatch, TaskCached
+from lgrun._engine.events import Event, QuestionAsked, ReplayMismatch, TaskCached
 from lgrun._engine.frame import Frame
 from lgrun._engine.journal import Journal
 from lgrun._engine.model import Flush, Function, Instruction, NodeCall, RunCancelled
 from lgrun._engine.program import Program
 from lgrun._engine.settings import Settings, World
+from lgrun._engine.writing import Shortcut
 from lgrun.cache.base import BaseCache
 from lgrun.checkpoint.base import BaseCheckpointSaver, Claim, Path, PendingWrite
 from lgrun.checkpoint.serde import decode, encode, hand_on
@@ -59,6 +60,11 @@ class Run:
         settings: what the caller asked for.
         world: clock, randomness and the like.
         emit: called with every event, from any thread; None when nobody listens.
+
+    Attributes:
+        listeners: who is told of what happens in some nested runs, and in which.
+        shortcut: takes what code writes to its stream, in place of `emit`; set before any code is run.
+        timed: some code has a limit for how long it may show no progress.
     """
 
     def __init__(
@@ -95,8 +101,10 @@ class Run:
         self.seed = world.token(8).hex()
         self.stopped: BaseException | None = None
         self.left = False
+        self.timed = False
+        self.shortcut: Shortcut | None = None
         self._emit = emit
-        self._listeners: tuple[tuple[tuple[str, ...], Callable[[Event], None]], ...] = ()
+        self.listeners: tuple[tuple[tuple[str, ...], Callable[[Event], None]], ...] = ()
         self._lock = threading.Lock()
 
     # --- events and records ---
@@ -105,14 +113,14 @@ class Run:
         """Tell whoever listens."""
         if self._emit is not None:
             self._emit(event)
-        for ns, listener in self._listeners:
+        for ns, listener in self.listeners:
             if event.ns[: len(ns)] == ns:
                 listener(event)
 
     @property
     def heard(self) -> bool:
         """Somebody listens: events are worth making."""
-        return self._emit is not None or bool(self._listeners)
+        return self._emit is not None or bool(self.listeners)
 
     @contextmanager
     def listen(self, ns: tuple[str, ...], listener: Callable[[Event], None] | None) -> Iterator[None]:
@@ -122,17 +130,12 @@ class Run:
             return
         entry = (ns, listener)
         with self._lock:
-            self._listeners = (*self._listeners, entry)
+            self.listeners = (*self.listeners, entry)
         try:
             yield
         finally:
             with self._lock:
-                self._listeners = tuple(other for other in self._listeners if other is not entry)
-
-    def write(self, frame: Frame, data: Any) -> None:
-        """Send what the workflow wrote to its stream writer."""
-        if self.heard:
-            self.emit(CustomData(data=data, within=frame.inner_ns[:-1], ns=frame.ns))
+                self.listeners = tuple(other for other in self.listeners if other is not entry)
 
     def note(self, write: PendingWrite) -> None:
         """Take note that a call began, if there is a journal."""

@@ -4,7 +4,7 @@ import threading
 from collections.abc import Callable, Generator, Iterator
 from contextvars import copy_context
 from queue import Empty, SimpleQueue
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from lgrun._engine.context import current
 from lgrun._engine.events import Event, RunEnded
@@ -12,34 +12,39 @@ from lgrun._engine.lifecycle import run_flow
 from lgrun._engine.run import Run
 from lgrun._engine.sync import SyncDriver
 
+T = TypeVar("T")
+
 _GLANCE = 0.5
-"""Seconds after which a wait for the next event begins anew."""
+"""Seconds after which a wait for what comes next begins anew."""
+
+_END = object()
+"""The last thing in a queue."""
 
 
 def _drive(run: Run, input: Any) -> RunEnded:
     return SyncDriver(run).drive(run_flow(run, input))
 
 
-class EventStream:
-    """The events of a run, as they happen. The workflow's code runs on a thread of its own.
+class Beside(Generic[T]):
+    """A run on a thread of its own, seen through what it puts into a queue.
 
     Args:
-        start: makes the run, given whom to tell of events; called at the first `next`.
+        start: makes the run, given where it puts things; called at the first `next`.
         input: what the run is given.
         drive: runs it, in that thread.
 
     Attributes:
-        ended: the last event, once it has happened.
+        ended: the run's last event, once it has happened.
     """
 
     def __init__(
         self,
-        start: Callable[[Callable[[Event], None]], Run],
+        start: Callable[[Callable[[T], None]], Run],
         input: Any,
         drive: Callable[[Run, Any], RunEnded] | None = None,
     ) -> None:
         self.ended: RunEnded | None = None
-        self._queue: SimpleQueue[Event | None] = SimpleQueue()
+        self._queue: SimpleQueue[Any] = SimpleQueue()
         self._start = start
         self._drive = drive or _drive
         self._input = input
@@ -47,10 +52,10 @@ class EventStream:
         self._failure: BaseException | None = None
         self._events = self._iterate()
 
-    def __iter__(self) -> Iterator[Event]:
+    def __iter__(self) -> Iterator[T]:
         return self._events
 
-    def __next__(self) -> Event:
+    def __next__(self) -> T:
         return next(self._events)
 
     def cancel(self, by: str) -> None:
@@ -66,14 +71,21 @@ class EventStream:
         """Wait for the run to end, a graph's before its next step; its events are lost, its results are not."""
         self._events.close()
 
-    def _iterate(self) -> Generator[Event, None, None]:
+    def _iterate(self) -> Generator[T, None, None]:
         self._run = run = self._start(self._queue.put)
         context = copy_context()
         thread = threading.Thread(target=context.run, args=(self._work, run), name="lgrun-run", daemon=True)
         thread.start()
+        take = self._queue.get_nowait
         try:
-            while (event := self._next()) is not None:
-                yield event
+            while True:
+                try:
+                    item = take()
+                except Empty:
+                    item = self._wait()
+                if item is _END:
+                    break
+                yield item
         finally:
             run.left = True
             # A stream that the garbage collector finds is closed wherever that happens to run, so perhaps by a task of
@@ -84,7 +96,7 @@ class EventStream:
         if self._failure is not None:
             raise self._failure
 
-    def _next(self) -> Event | None:
+    def _wait(self) -> Any:
         # Not for ever: a signal that comes as this begins to wait would be handled only when it ends.
         while True:
             try:
@@ -98,4 +110,8 @@ class EventStream:
         except BaseException as error:
             self._failure = error
         finally:
-            self._queue.put(None)
+            self._queue.put(_END)
+
+
+class EventStream(Beside[Event]):
+    """The events of a run, as they happen. The workflow's code runs on a thread of its own."""
