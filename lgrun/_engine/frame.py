@@ -1,6 +1,5 @@
 """A frame: one piece of user code while it runs, and its place in the run."""
 
-import threading
 from collections.abc import Callable, Collection, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -92,7 +91,6 @@ class Frame:
         self.parent = parent
         self.ns = ns
         self.call = call
-        self._lock = threading.Lock()
 
     def enter(self, driver: Any, owner: object) -> None:
         """Begin an attempt: `driver` runs the code, `owner` is the thread or asyncio task of its first strand."""
@@ -137,7 +135,7 @@ class Frame:
 
     def open_ns(self) -> tuple[str, ...]:
         """Return the namespace of the next run that this frame's code starts; all but the first are numbered."""
-        with self._lock:
+        with self.run.counting:
             number, self._nested = self._nested, self._nested + 1
         return (*self.inner_ns, str(number)) if number else self.inner_ns
 
@@ -227,7 +225,7 @@ class Frame:
 
     def new_id(self) -> str:
         """Return an id for a message, the same one in a replay."""
-        with self._lock:
+        with self.run.counting:
             number = self._messages = self._messages + 1
         return ids.message_id(self.run.seed, self.path, number)
 
@@ -242,12 +240,12 @@ class Frame:
             position = self._first
             self._first += 1
             return 0, position
-        with self._lock:
+        with self.run.counting:
             return self._beyond_first().place(strand)
 
     def bear(self, parent: Lineage) -> Lineage:
         """Name the asyncio task that the strand `parent` creates: creation order is the same in every run."""
-        with self._lock:
+        with self.run.counting:
             births = self._beyond_first().births
             count = births[parent] = births.get(parent, 0) + 1
         return (*parent, count)
@@ -286,7 +284,7 @@ class Frame:
 
     def interrupt(self, value: Any, response_schema: Any) -> Any:
         """Return the answer to a question, or raise GraphInterrupt."""
-        with self._lock:
+        with self.run.counting:
             index = self.asked
             self.asked += 1
         return self.run.interrupt(self, index, value, response_schema)

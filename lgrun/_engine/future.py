@@ -26,6 +26,10 @@ MAX_NESTED_CLAIMS = 40
 """How deep calls may run in their callers' threads, which share one Python stack."""
 
 
+_CLAIMED: list[Any] = []
+"""What is left of a call's job for all who come too late."""
+
+
 class _Local(threading.local):
     """How many calls run in this thread, each in its caller's code."""
 
@@ -58,31 +62,35 @@ class TaskFuture(Future[T], Generic[T]):
     most calls are run by their callers, and nobody waits. That costs a third of what a call costs.
     """
 
-    _state = "PENDING"
-    _result: T | None = None
-    _exception: BaseException | None = None
+    _is_awaited = False
 
     def __init__(self, job: Callable[["TaskFuture[T]"], None], workers: "Workers") -> None:
         self._job = [job]
         self._workers = workers
+        # All that every call sets, from the beginning: what comes later costs a dict of the future's own.
+        self._state = "PENDING"
+        self._result: T | None = None
+        self._exception: BaseException | None = None
 
     def __getattr__(self, name: str) -> Any:
+        if name not in ("_condition", "_done_callbacks", "_waiters"):
+            raise AttributeError(name)
+        # Said before the condition is made, and thus before the state is looked at.
+        self._is_awaited = True
         # dict.setdefault is atomic: whoever comes second gets what the first has made.
         if name == "_condition":
             return self.__dict__.setdefault(name, threading.Condition())
         if name == "_done_callbacks":
             return self.__dict__.setdefault(name, [])
-        if name == "_waiters":
-            return self.__dict__.setdefault(name, _Waiters(self._workers))
-        raise AttributeError(name)
+        return self.__dict__.setdefault(name, _Waiters(self._workers))
 
     def finish(self, result: T | None, error: BaseException | None) -> None:
         """Resolve the future of a call that was claimed."""
         self._result = result
         self._exception = error
         self._state = "FINISHED"
-        # Whoever made the condition before that is told; whoever makes it later looks at the state first.
-        if "_condition" in self.__dict__:
+        # Whoever makes the condition later looks at the state first.
+        if self._is_awaited:
             with self._condition:
                 for waiter in self._waiters:
                     waiter.add_result(self) if error is None else waiter.add_exception(self)
@@ -95,6 +103,7 @@ class TaskFuture(Future[T], Generic[T]):
             job = self._job.pop()
         except IndexError:
             return None
+        self._job = _CLAIMED
         self._state = "RUNNING"
         return job
 

@@ -181,7 +181,7 @@ class Calls:
         return path in self._recorded
 
     def record(self, write: PendingWrite) -> None:
-        """Take note of a result that is now in the journal."""
+        """Take note of a result that is now in the journal. One assignment: it needs no lock."""
         self._at[write.path].result = write
 
     def rewind(self, path: Path) -> None:

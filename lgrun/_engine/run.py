@@ -64,6 +64,7 @@ class Run:
     Attributes:
         listeners: who is told of what happens in some nested runs, and in which.
         shortcut: takes what code writes to its stream, in place of `emit`; set before any code is run.
+        counting: held by code of a frame that counts something.
         timed: some code has a limit for how long it may show no progress.
     """
 
@@ -100,8 +101,8 @@ class Run:
         self.previous: Any = None
         self.seed = world.token(8).hex()
         self.stopped: BaseException | None = None
-        self.left = False
-        self.timed = False
+        self.left = self.timed = False
+        self.counting = threading.Lock()
         self.shortcut: Shortcut | None = None
         self._emit = emit
         self.listeners: tuple[tuple[tuple[str, ...], Callable[[Event], None]], ...] = ()
@@ -150,8 +151,7 @@ class Run:
             ticket = self.journal.add(write)
             yield Flush(ticket, barrier)
             if write.kind == "result":
-                with self._lock:
-                    self.calls.record(write)
+                self.calls.record(write)
         if event is not None:
             self.emit(event)
 

@@ -27,7 +27,7 @@ from lgrun._engine.model import (
 )
 from lgrun._engine.nested import nested_flow
 from lgrun._engine.program import Program
-from lgrun._engine.run import Known, Run
+from lgrun._engine.run import Known, Planned, Run
 from lgrun._engine.workers import WORKERS, LimitedWorkers
 from lgrun.checkpoint.base import Path
 from lgrun.errors import GraphInterrupt, StateError
@@ -116,8 +116,8 @@ class SyncDriver:
         calls = [self._begin(flow, path) for flow, path in zip(step.flows, step.paths, strict=True)]
         return [_outcome(call) for call in calls]
 
-    def _begin(self, flow: Flow, path: Path) -> TaskFuture[Any]:
-        future: TaskFuture[Any] = TaskFuture(_Job(self, flow, copy_context()), self.workers)
+    def _begin(self, work: Flow | Planned, path: Path) -> TaskFuture[Any]:
+        future: TaskFuture[Any] = TaskFuture(_Job(self, work, copy_context()), self.workers)
         self.running[future] = path
         self.workers.submit(future)
         return future
@@ -151,7 +151,7 @@ class SyncDriver:
             future.claim()
             future.finish(plan.value, None)
             return future
-        return self._begin(task_flow(self.run, plan), plan.frame.path)
+        return self._begin(plan, plan.frame.path)
 
     def for_sync(self) -> "SyncDriver":
         """Return the driver for a workflow that is called with `invoke`."""
@@ -193,22 +193,28 @@ def _nothing(future: TaskFuture[Any]) -> None:
 
 
 class _Job:
-    """Runs a task call in the context of its caller and resolves its future."""
+    """Runs a task call in the context of its caller and resolves its future.
 
-    __slots__ = ("_context", "_driver", "_flow")
+    There may be very many that wait, and what each of them holds on to costs the garbage collector time: the flow of a
+    task is made when it begins.
+    """
 
-    def __init__(self, driver: SyncDriver, flow: Flow, context: Context) -> None:
+    __slots__ = ("_context", "_driver", "_work")
+
+    def __init__(self, driver: SyncDriver, work: Flow | Planned, context: Context) -> None:
         self._driver = driver
-        self._flow = flow
+        self._work = work
         self._context = context
 
     def __call__(self, future: TaskFuture[Any]) -> None:
+        driver, work = self._driver, self._work
         try:
-            outcome = self._context.run(self._driver.drive, self._flow)
+            flow = task_flow(driver.run, work) if isinstance(work, Planned) else work
+            outcome = self._context.run(driver.drive, flow)
         except BaseException as error:
             outcome = Raised(error)
-        self._driver.running.pop(future, None)
-        self._driver.workers.over(future)
+        driver.running.pop(future, None)
+        driver.workers.over(future)
         if isinstance(outcome, Returned):
             future.finish(outcome.value, None)
         else:

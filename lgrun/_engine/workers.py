@@ -40,12 +40,14 @@ class Workers:
     from threads that take turns at one interpreter. So calls wait in a queue for their callers and for the threads that
     are at work. They are looked at with every tick: where they wait and none was begun since the last look, or the
     process had nothing to compute, a thread is woken, the next time two, then four.
+
+    What each call comes by takes no lock, only what is atomic: a thread that waits for a lock is given it before it may
+    run, and the threads that are at work would wait for that one at every call, which doubles what a call costs.
     """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._calls: deque[TaskFuture[Any]] = deque()
-        self._unclaimed = 0
         self._begun = 0
         self._waiting = 0
         self._total = 0
@@ -56,21 +58,24 @@ class Workers:
 
     def submit(self, future: TaskFuture[Any], *, now: bool = False) -> None:
         """Queue a call. `now`: its caller will not run it, so a thread is woken at once."""
-        with self._lock:
-            self._calls.append(future)
-            self._unclaimed += 1
-            if now:
+        self._calls.append(future)
+        if now:
+            with self._lock:
                 self._wake(1)
-            if not self._is_watched:
-                self._is_watched = TICKS.add(self._look_on())
+        self._watch()
 
     def taken(self, future: TaskFuture[Any]) -> None:
         """Take note that a queued call was claimed by its caller or cancelled."""
-        with self._lock:
-            self._unclaimed -= 1
-            self._begun += 1
-            while self._calls and not self._calls[0].unclaimed():
-                self._calls.popleft()
+        self._begun += 1
+        try:
+            while not self._calls[0].unclaimed():
+                first = self._calls.popleft()
+                if first.unclaimed():
+                    # Another thread has taken out the one that was looked at.
+                    self._calls.appendleft(first)
+                    self._watch()
+        except IndexError:
+            return
 
     def over(self, future: TaskFuture[Any]) -> None:
         """Take note that a call has come to its end."""
@@ -101,7 +106,7 @@ class Workers:
     def _block(self) -> None:
         """See that another thread is at work, where this one is not."""
         self._blocked += _local.is_worker
-        if self._unclaimed and self._total - self._idle == self._blocked:
+        if self._calls and self._total - self._idle == self._blocked:
             self._wake(1)
 
     def _wake(self, count: int) -> int:
@@ -138,15 +143,22 @@ class Workers:
 
     def _next(self) -> tuple[Callable[[TaskFuture[Any]], None], TaskFuture[Any]] | None:
         """Claim the call that has waited longest."""
-        with self._lock:
-            while self._calls:
+        try:
+            while True:
                 future = self._calls.popleft()
                 job = future.claim()
                 if job is not None:
-                    self._unclaimed -= 1
                     self._begun += 1
                     return job, future
-        return None
+        except IndexError:
+            return None
+
+    def _watch(self) -> None:
+        """Have the queue looked at."""
+        if not self._is_watched:
+            with self._lock:
+                if not self._is_watched:
+                    self._is_watched = TICKS.add(self._look_on())
 
     def _look_on(self) -> Iterator[None]:
         """Look at the queue, as long as calls come."""
@@ -158,15 +170,18 @@ class Workers:
             then, spent, wall, busy = wall, busy, time.monotonic(), time.process_time()
             idle = busy - spent < (wall - then) / 2
             with self._lock:
-                if waited and self._unclaimed and (idle or begun == self._begun):
+                if waited and self._calls and (idle or begun == self._begun):
                     # Where no thread can be had, there is no hurry.
-                    pause = 1 if self._wake(min(count, self._unclaimed)) else min(pause * 2, _LONGEST_PAUSE)
+                    pause = 1 if self._wake(min(count, len(self._calls))) else min(pause * 2, _LONGEST_PAUSE)
                     count *= 2
                 else:
                     pause = count = 1
-                quiet = 0 if self._unclaimed or begun != self._begun else quiet + 1
-                begun, waited = self._begun, self._unclaimed > 0
+                quiet = 0 if self._calls or begun != self._begun else quiet + 1
+                begun, waited = self._begun, bool(self._calls)
                 self._is_watched = quiet < _QUIET_LOOKS
+                if not self._is_watched and self._calls:
+                    # It came after the look, from a thread that may have seen that calls are looked at.
+                    self._is_watched, quiet = True, 0
 
 
 WORKERS = Workers()

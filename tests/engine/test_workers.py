@@ -1,0 +1,56 @@
+"""The queue of task calls, used by many threads at once without a lock."""
+
+import concurrent.futures
+import threading
+from typing import Any
+
+from lgrun._engine.future import TaskFuture
+from lgrun._engine.workers import WORKERS, Workers
+
+CALLS = 1000
+WAIT = 60
+
+
+def test_every_call_is_run_once() -> None:
+    """Some are claimed by their callers, the others are left to the threads, with nobody who would run them."""
+    ran: list[int] = []
+    left: list[TaskFuture[Any]] = []
+
+    def call(number: int) -> TaskFuture[Any]:
+        def job(future: TaskFuture[Any]) -> None:
+            ran.append(number)
+            future.finish(number, None)
+
+        return TaskFuture(job, WORKERS)
+
+    def submit(first: int) -> None:
+        for number in range(first, first + CALLS):
+            future = call(number)
+            WORKERS.submit(future, now=number % 7 == 0)
+            if number % 3 == 0:
+                assert future.result() == number
+            else:
+                left.append(future)
+
+    threads = [threading.Thread(target=submit, args=(first,)) for first in range(0, 4 * CALLS, CALLS)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(WAIT)
+    done, waiting = concurrent.futures.wait(left, WAIT)
+    assert not waiting
+    assert sorted(ran) == list(range(4 * CALLS))
+    assert len(done) == len(left)
+
+
+def test_a_call_that_was_claimed_leaves_the_queue() -> None:
+    """Else the threads would be woken for nothing."""
+    workers = Workers()
+    calls: list[TaskFuture[Any]] = [TaskFuture(lambda future: future.finish(None, None), workers) for _ in range(3)]
+    # Not by submit: no thread is to come by.
+    workers._calls.extend(calls)
+    calls[1].result()
+    assert list(workers._calls) == calls
+    calls[0].result()
+    assert list(workers._calls) == calls[2:]
+    assert workers._begun == 2
