@@ -1,5 +1,6 @@
 """What a workflow streams while it runs."""
 
+import asyncio
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -27,23 +28,45 @@ def _stream(library: Library, saver: Any, n: int) -> float:
     return seconds
 
 
+def _astream(library: Library, saver: Any, n: int) -> float:
+    @library.func.task
+    async def say(n: int) -> int:
+        writer = library.config.get_stream_writer()
+        for i in range(n):
+            writer({"i": i})
+        return n
+
+    @library.func.entrypoint(checkpointer=saver)
+    async def talk(n: int) -> int:
+        return await say(n)  # type: ignore[no-any-return]
+
+    async def listen() -> list[int]:
+        return [chunk["i"] async for chunk in talk.astream(n, new_thread(), stream_mode="custom")]
+
+    began = time.perf_counter()
+    chunks = asyncio.run(listen())
+    seconds = time.perf_counter() - began
+    assert chunks == list(range(n))
+    return seconds
+
+
 def stream(bench: Bench) -> Iterator[Line]:
     """One task that writes many custom events."""
-    n = bench.tasks
+    theirs, n = bench.langgraph.label("memory"), bench.tasks
+    for program, what in ((_stream, "custom events"), (_astream, "custom events, asyncio")):
 
-    def measure(library: Library) -> Measure:
-        saver = library.saver("memory", bench.fresh())
-        _stream(library, saver, 10)
-        return lambda: _stream(library, saver, n) / n * 1e6
+        def measure(library: Library) -> Measure:
+            saver = library.saver("memory", bench.fresh())
+            program(library, saver, 10)
+            return lambda: program(library, saver, n) / n * 1e6
 
-    theirs = bench.langgraph.label("memory")
-    found = medians({"lgrun": measure(bench.lgrun), theirs: measure(bench.langgraph)}, bench.rounds)
-    yield Line(
-        case="stream",
-        what="custom events",
-        unit="µs per event",
-        lgrun=found["lgrun"],
-        against=theirs,
-        other=found[theirs],
-        at_least=6,
-    )
+        found = medians({"lgrun": measure(bench.lgrun), theirs: measure(bench.langgraph)}, bench.rounds)
+        yield Line(
+            case="stream",
+            what=what,
+            unit="µs per event",
+            lgrun=found["lgrun"],
+            against=theirs,
+            other=found[theirs],
+            at_least=6,
+        )
