@@ -85,9 +85,10 @@ class Projector:
         """
         if "custom" not in self._modes or not self._is_near(ns):
             return None
-        if self._single and not self._subgraphs and self._version != "v2":
-            return as_it_is
-        return lambda data: self._framed("custom", within, data)
+        if self._version == "v2":
+            return lambda data: _part("custom", within, data)
+        before = self._before("custom", within)
+        return (lambda data: (*before, data)) if before else as_it_is
 
     def chunks(self, event: Event) -> list[Any]:
         """Return what an event adds to the stream."""
@@ -116,8 +117,12 @@ class Projector:
     def _framed(self, mode: str, ns: Namespace, chunk: Any) -> Any:
         if self._version == "v2":
             return _part(mode, ns, chunk)
-        parts = [*([ns] if self._subgraphs else []), *([] if self._single else [mode]), chunk]
-        return tuple(parts) if len(parts) > 1 else chunk
+        before = self._before(mode, ns)
+        return (*before, chunk) if before else chunk
+
+    def _before(self, mode: str, ns: Namespace) -> tuple[Any, ...]:
+        """Return what comes before a chunk, in one tuple with it."""
+        return (*([ns] if self._subgraphs else []), *([] if self._single else [mode]))
 
     def _outputs_of(
         self, event: "NodeFinished | NodeCached | NodeInterrupted | ValuesChanged | CheckpointReached"
