@@ -155,7 +155,8 @@ class Request:
             yield from items
             return
         for item in items:
-            if isinstance(item, tuple):
+            # Events may be named tuples.
+            if type(item) is tuple:
                 yield item[0]
             else:
                 yield from self.feed(item)
