@@ -13,7 +13,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from lgrun.cli import declared
+from lgrun.cli import collecting, declared
 from lgrun.cli.diagnostics import Frames, Problem, frames_of, headline, interpreter, short_path
 from lgrun.cli.discover import Reference, project_root
 from lgrun.cli.env import Environment
@@ -88,6 +88,10 @@ def load(reference: Reference, env: Environment, *, recorded: str | None = None)
     Raises:
         Problem: the code cannot be loaded, or does not hold the one workflow that is meant.
     """
+    # What nearly all workflows import is there before their own code runs.
+    import lgrun.func  # noqa: F401
+
+    collecting.begin()
     if reference.path is not None:
         module, source = _load_file(reference.path, private_name(Path(recorded or reference.path)), env)
         path = reference.path

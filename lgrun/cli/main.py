@@ -17,9 +17,15 @@ def main() -> int:
     # Until a command begins there is nothing to put in order: Ctrl-C ends the process, without a traceback.
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
+    from lgrun.cli import collecting
+
+    collecting.postpone()
     from lgrun.cli.app import run
 
-    return run(arguments)
+    try:
+        return run(arguments)
+    finally:
+        collecting.leave()
 
 
 def _open_standard_streams() -> None:
