@@ -5,8 +5,7 @@ comes from, outermost first; () is the run itself.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, ClassVar, Literal, TypeAlias
+from typing import Any, Literal, NamedTuple, TypeAlias
 
 from lgrun.types import Interrupt
 
@@ -20,22 +19,19 @@ Kind: TypeAlias = Literal["token", "whole", "given"]
 code was given, which is not new when it comes again."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunStarted:
+class RunStarted(NamedTuple):
     """The run has claimed its thread; `continued` when it takes up an unfinished one."""
 
-    type: ClassVar[str] = "run.start"
     thread: str
     name: str
     continued: bool
     ns: Namespace = ()
+    type: str = "run.start"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TaskStarted:
+class TaskStarted(NamedTuple):
     """A task begins. `args` is a summary for people; `input` the arguments themselves; `parent` the caller's id."""
 
-    type: ClassVar[str] = "task.start"
     id: str
     parent: str
     name: str
@@ -44,13 +40,12 @@ class TaskStarted:
     input: Any
     attempt: int
     ns: Namespace = ()
+    type: str = "task.start"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TaskCached:
+class TaskCached(NamedTuple):
     """A task was not run: its result was `replayed` from the journal, or found in the task cache."""
 
-    type: ClassVar[str] = "task.saved"
     id: str
     parent: str
     name: str
@@ -60,13 +55,12 @@ class TaskCached:
     value: Any
     replayed: bool
     ns: Namespace = ()
+    type: str = "task.saved"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TaskRetrying:
+class TaskRetrying(NamedTuple):
     """An attempt failed; another one follows after `delay` seconds."""
 
-    type: ClassVar[str] = "task.retry"
     id: str
     name: str
     depth: int
@@ -74,13 +68,12 @@ class TaskRetrying:
     error: BaseException
     delay: float
     ns: Namespace = ()
+    type: str = "task.retry"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TaskFinished:
+class TaskFinished(NamedTuple):
     """A task returned, and its result is saved. `ms` is the time of all attempts, in milliseconds."""
 
-    type: ClassVar[str] = "task.end"
     id: str
     name: str
     depth: int
@@ -88,13 +81,12 @@ class TaskFinished:
     ms: float
     attempt: int
     ns: Namespace = ()
+    type: str = "task.end"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TaskFailed:
+class TaskFailed(NamedTuple):
     """A task raised, and will not be tried again in this run."""
 
-    type: ClassVar[str] = "task.error"
     id: str
     name: str
     depth: int
@@ -102,53 +94,49 @@ class TaskFailed:
     ms: float
     attempt: int
     ns: Namespace = ()
+    type: str = "task.error"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class QuestionAsked:
+class QuestionAsked(NamedTuple):
     """A question is open and saved. `q` is its number within the thread; `name` the task or workflow that asked."""
 
-    type: ClassVar[str] = "question"
     q: int
     name: str
     interrupt: Interrupt
     ns: Namespace = ()
+    type: str = "question"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CustomData:
+class CustomData(NamedTuple):
     """The workflow wrote to its stream writer; `within` is the chain of steps and tasks around the writing code."""
 
-    type: ClassVar[str] = "custom"
     data: Any
     within: Namespace = ()
     ns: Namespace = ()
+    type: str = "custom"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MessageStreamed:
+class MessageStreamed(NamedTuple):
     """A chat model made a token, or code returned a message or pushed one.
 
     `id` and `name` are those of the task or step; `metadata` is what mode `messages` shows beside the message.
     """
 
-    type: ClassVar[str] = "token"
     id: str
     name: str
     message: Any
     metadata: Mapping[str, Any]
     kind: Kind
     ns: Namespace = ()
+    type: str = "token"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NodeStarted:
+class NodeStarted(NamedTuple):
     """A workflow's own step begins: the entrypoint of a functional workflow, a node of a graph after `step` others.
 
     `known`: what it came to is known, so that it is not run; a NodeCached has said what.
     """
 
-    type: ClassVar[str] = "node.start"
     id: str
     name: str
     input: Any
@@ -157,77 +145,72 @@ class NodeStarted:
     step: int | None = None
     known: bool = False
     ns: Namespace = ()
+    type: str = "node.start"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NodeFinished:
+class NodeFinished(NamedTuple):
     """A workflow's own step returned, and wrote these values to these channels."""
 
-    type: ClassVar[str] = "node.end"
     id: str
     name: str
     writes: Sequence[Sequence[Any]]
     outputs: Outputs
     ms: float | None = None
     ns: Namespace = ()
+    type: str = "node.end"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NodeCached:
+class NodeCached(NamedTuple):
     """A workflow's own step was not run: what it wrote is known from an earlier attempt at this step, or cached."""
 
-    type: ClassVar[str] = "node.saved"
     id: str
     name: str
     triggers: tuple[str, ...]
     writes: Sequence[Sequence[Any]]
     outputs: Outputs
     ns: Namespace = ()
+    type: str = "node.saved"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NodeInterrupted:
+class NodeInterrupted(NamedTuple):
     """A workflow's own step stopped with questions: those that its caller is told of. None: it was told to stop.
 
     `held` are the workflow's channels as they were before the step.
     """
 
-    type: ClassVar[str] = "node.interrupt"
     id: str
     name: str
     surfaced: tuple[Interrupt, ...]
     held: Mapping[str, Any]
     outputs: Outputs
     ns: Namespace = ()
+    type: str = "node.interrupt"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NodeFailed:
+class NodeFailed(NamedTuple):
     """A workflow's own step raised."""
 
-    type: ClassVar[str] = "node.error"
     id: str
     name: str
     error: BaseException
     ns: Namespace = ()
+    type: str = "node.error"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ValuesChanged:
+class ValuesChanged(NamedTuple):
     """The workflow's channels, at the start of a continued run and after each step that changed them.
 
     `changed` are those that were written, None for all.
     """
 
-    type: ClassVar[str] = "values"
     channels: Mapping[str, Any]
     outputs: Outputs
     changed: frozenset[str] | None = None
     ns: Namespace = ()
+    type: str = "values"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CheckpointReached:
+class CheckpointReached(NamedTuple):
     """The run stands at a checkpoint that is on the disk: one it saved, or the one it goes on from.
 
     Args:
@@ -241,7 +224,6 @@ class CheckpointReached:
         tasks: what is known of `next`, as stream mode `checkpoints` shows it.
     """
 
-    type: ClassVar[str] = "checkpoint"
     thread: str
     id: str
     parent: str | None
@@ -252,27 +234,26 @@ class CheckpointReached:
     next: tuple[str, ...]
     tasks: tuple[dict[str, Any], ...]
     ns: Namespace = ()
+    type: str = "checkpoint"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReplayMismatch:
+class ReplayMismatch(NamedTuple):
     """The workflow made another call than the one recorded.
 
     `recorded` and `now` describe both for people; `where` is `file:line` of the call; `used` tells whether the
     recorded result was handed on all the same.
     """
 
-    type: ClassVar[str] = "warn"
     name: str
     recorded: str
     now: str
     where: str
     used: bool
     ns: Namespace = ()
+    type: str = "warn"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunEnded:
+class RunEnded(NamedTuple):
     """The last event of a run.
 
     Args:
@@ -285,7 +266,6 @@ class RunEnded:
             its latest one may be another run's.
     """
 
-    type: ClassVar[str] = "run.end"
     status: Literal["done", "waiting", "failed", "stopped"]
     value: Any = None
     error: BaseException | None = None
@@ -293,6 +273,7 @@ class RunEnded:
     questions: tuple[QuestionAsked, ...] = ()
     checkpoint: str | None = None
     ns: Namespace = ()
+    type: str = "run.end"
 
 
 Event: TypeAlias = (

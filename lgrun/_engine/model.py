@@ -1,15 +1,13 @@
 """The values that the engine's rooms hand to each other."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, NamedTuple, TypeAlias, TypedDict
 
 from lgrun.checkpoint.base import Path
 from lgrun.types import CachePolicy, RetryPolicy, TimeoutPolicy
 
 
-@dataclass(frozen=True, slots=True)
-class Function:
+class Function(NamedTuple):
     """A user's function, read once at decoration.
 
     Args:

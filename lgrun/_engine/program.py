@@ -12,7 +12,7 @@ taken up.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Generic, Literal, NamedTuple, Protocol, TypeAlias, TypeVar
 
 from lgrun._engine.model import Function, NodeCall, NodeResult
@@ -152,15 +152,13 @@ class Final(Generic[R, S]):
     save: S
 
 
-@dataclass(frozen=True, slots=True)
-class _Body:
+class _Body(NamedTuple):
     input: Any
     previous: Any
     results: tuple[Any, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class FunctionProgram:
+class FunctionProgram(NamedTuple):
     """A functional workflow: one step with one call, the entrypoint's body."""
 
     name: str
@@ -218,7 +216,7 @@ class FunctionProgram:
         return (NodeCall(self.function, (state.input,), state.input, (), state.previous, origin=origin),)
 
     def apply(self, state: _Body, results: Sequence[Any]) -> _Body:
-        return replace(state, results=tuple(results))
+        return state._replace(results=tuple(results))
 
     def output(self, state: _Body) -> Output:
         returned = state.results[0]

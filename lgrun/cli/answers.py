@@ -2,8 +2,7 @@
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
 from lgrun.cli.diagnostics import Problem
 from lgrun.cli.env import Environment
@@ -150,8 +149,7 @@ def _json(text: str) -> Any:
 # --- the arguments of `resume`
 
 
-@dataclass(frozen=True, slots=True)
-class Given:
+class Given(NamedTuple):
     """What was typed as answers.
 
     Args:

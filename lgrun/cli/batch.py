@@ -5,7 +5,7 @@ import os
 import signal
 from collections import Counter, deque
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from lgrun.cli.diagnostics import Problem, explain
@@ -103,8 +103,8 @@ class Course:
         line = self.lines[position]
         env = Alone(self.env, line.thread, answer)
         patience = self.start.manner.patience if again else 0.0
-        manner = replace(self.start.manner, patience=patience)
-        start = replace(self.start, thread=line.thread, payload=line.payload, manner=manner)
+        manner = self.start.manner._replace(patience=patience)
+        start = self.start._replace(thread=line.thread, payload=line.payload, manner=manner)
         try:
             once(env, start, self.place, line.thread)
         except Exception as error:

@@ -6,8 +6,7 @@ The first of these counts: an option, a variable `LGRUN_KEY`, the project's file
 import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from lgrun._configuration import Found, SettingsFile, find, read_switch, resolved, settings_files
 from lgrun.cli.diagnostics import Problem
@@ -17,8 +16,7 @@ if TYPE_CHECKING:
     from lgrun.cli.env import Environment
 
 
-@dataclass(frozen=True, slots=True)
-class Key:
+class Key(NamedTuple):
     """A setting that there is.
 
     Args:
@@ -64,8 +62,7 @@ KEYS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Setting:
+class Setting(NamedTuple):
     """What holds now.
 
     Args:

@@ -9,7 +9,6 @@ import enum
 import types
 import typing
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import replace
 from typing import Any, NoReturn
 
 from lgrun._typed import is_typed_dict
@@ -52,7 +51,7 @@ def conform_part(value: Any, annotation: Any, where: str = "input") -> Any:
     value = _from_json(value)
     if not isinstance(value, dict):
         _refuse(where, "object", value)
-    fields = {field.name: replace(field, required=False) for field in object_fields(annotation) or ()}
+    fields = {field.name: field._replace(required=False) for field in object_fields(annotation) or ()}
     _check_keys(value, fields, where)
     return {key: _check_field(inner, fields[key], f"{where}.{key}") for key, inner in value.items()}
 

@@ -1,6 +1,5 @@
 """An agent's actions, reviewed at a terminal: a menu for each of them."""
 
-from dataclasses import replace
 from typing import Any
 
 from lgrun.cli.answers import BadAnswer
@@ -46,7 +45,7 @@ def _labels(question: Question, review: Review) -> list[str]:
 
 def _decision(env: Environment, question: Question, review: Review, action: Action, label: str) -> dict[str, Any]:
     menu = {**context_of(action), "question": f"Run {action.name}?", "options": list(action.allowed)}
-    asked = replace(question, value=menu, declared=None)
+    asked = question._replace(value=menu, declared=None)
     hidden = draw(env, asked)
     while True:
         word = ask_until_it_fits(env, asked, f"{label}> ", hidden)
@@ -69,4 +68,4 @@ def _given(env: Environment, question: Question, action: Action, word: str, labe
 
 
 def _text(env: Environment, question: Question, value: dict[str, Any], label: str) -> Any:
-    return ask_until_it_fits(env, replace(question, value=value, declared=None), label, None)
+    return ask_until_it_fits(env, question._replace(value=value, declared=None), label, None)

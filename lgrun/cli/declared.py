@@ -7,7 +7,7 @@ import inspect
 import types
 import typing
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from lgrun._typed import is_typed_dict
 from lgrun.cli.render.text import brief
@@ -15,8 +15,7 @@ from lgrun.cli.render.text import brief
 _EMPTY = inspect.Parameter.empty
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Field:
+class Field(NamedTuple):
     """A named part of an object type."""
 
     name: str

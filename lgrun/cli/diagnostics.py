@@ -11,9 +11,8 @@ import shlex
 import sys
 import traceback
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from types import TracebackType
-from typing import Any
+from typing import Any, NamedTuple
 
 from lgrun.cli.render.text import one_line
 from lgrun.cli.status import ExitStatus
@@ -66,8 +65,7 @@ class Problem(Exception):
         }
 
 
-@dataclass(frozen=True, slots=True)
-class FrameInfo:
+class FrameInfo(NamedTuple):
     """One line of a traceback."""
 
     file: str
@@ -80,8 +78,7 @@ class FrameInfo:
         return {"file": self.file, "line": self.line, "function": self.function, "source": self.source}
 
 
-@dataclass(frozen=True, slots=True)
-class Frames:
+class Frames(NamedTuple):
     """The lines of a traceback that are the user's, innermost first, and how many others were left out."""
 
     shown: tuple[FrameInfo, ...]

@@ -7,9 +7,8 @@ path.py:name       that one                           name               a table
 import os
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import NoReturn
+from typing import NamedTuple, NoReturn
 
 from lgrun.cli.diagnostics import Problem
 from lgrun.cli.env import Environment
@@ -17,8 +16,7 @@ from lgrun.cli.render.text import nearest
 from lgrun.cli.status import ExitStatus
 
 
-@dataclass(frozen=True, slots=True)
-class Reference:
+class Reference(NamedTuple):
     """Where a workflow is: a file or a module, and which entrypoint of it.
 
     Args:

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from lgrun.cli.env import Environment
 from lgrun.cli.prompt import ask_all
@@ -20,8 +20,7 @@ GRACE = 10.0
 """Seconds that running tasks get after SIGTERM or SIGHUP."""
 
 
-@dataclass(frozen=True, slots=True)
-class Job:
+class Job(NamedTuple):
     """What is run.
 
     Args:

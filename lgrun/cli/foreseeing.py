@@ -2,7 +2,6 @@
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from lgrun.cli.batch import Alone, refused
@@ -59,7 +58,7 @@ def _plans(
     for line in lines:
         first = known.get(line.thread)
         if first is None:
-            found, text = _found(env, replace(start, thread=line.thread, payload=line.payload), place, line.thread)
+            found, text = _found(env, start._replace(thread=line.thread, payload=line.payload), place, line.thread)
             known[line.thread] = (line.number, found, text)
         else:
             found, text = first[1], f"the same as line {first[0]}"

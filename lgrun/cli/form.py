@@ -1,7 +1,6 @@
 """A question whose answer is an object: one prompt per field."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 from lgrun.cli.answers import BadAnswer
@@ -41,7 +40,7 @@ def _field(
     required = name in (root.get("required") or ())
     value: dict[str, Any] = {} if "default" in schema or required else {"default": _LEFT_OUT}
     definitions: dict[str, Any] = {key: root[key] for key in ("$defs", "definitions") if key in root}
-    asked = replace(question, value=value, declared={**schema, **definitions})
+    asked = question._replace(value=value, declared={**schema, **definitions})
     about = schema.get("description") or schema.get("title")
     env.say(f"  {one_line(name)}{f'  {one_line(str(about))}' if about else ''}")
     for n, option in enumerate(asked.options or (), 1):
@@ -53,7 +52,7 @@ def _field(
 
 def _hint(asked: Question, required: bool) -> str:
     if asked.default is not None and asked.default[0] is _LEFT_OUT:
-        return hint_of(replace(asked, value={})) + " · Enter leaves it out"
+        return hint_of(asked._replace(value={})) + " · Enter leaves it out"
     return hint_of(asked) + (" · required" if required else "")
 
 

@@ -1,8 +1,7 @@
 """Going on with a thread: what `resume` and `invoke --once` have in common."""
 
 import signal
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from lgrun.cli.env import Environment
 from lgrun.cli.status import ExitStatus
@@ -104,8 +103,7 @@ def _agrees(env: Environment, message: str) -> bool:
     return read_bool(env.ask(f"! {one_line(message)}: go on? [y/N] ") or "") is True
 
 
-@dataclass(frozen=True, slots=True)
-class Manner:
+class Manner(NamedTuple):
     """How a run goes on.
 
     Args:
@@ -166,7 +164,7 @@ def take_up(
     loaded = loaded or load_of(env, saver, standing.saved, given)
     agreed = _attached(env, saver, standing.saved, loaded, manner.on_change)
     saver.origin = {**(saver.origin or {}), **manner.settings.names()}
-    return go_on(env, loaded, standing.brief(), questions, answers, replace(manner, on_change=agreed))
+    return go_on(env, loaded, standing.brief(), questions, answers, manner._replace(on_change=agreed))
 
 
 def load_of(env: Environment, saver: "Guarded", saved: "Saved", given: str | None) -> "Loaded":

@@ -5,8 +5,7 @@ attributes; so a run that is followed from elsewhere looks as it does from insid
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from lgrun.checkpoint.base import Encoded
 from lgrun.cli.diagnostics import headline
@@ -23,8 +22,7 @@ USUAL = ("task", "custom")
 """Those that are carried unless others are asked for."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Happening:
+class Happening(NamedTuple):
     """Something that happened, as a journal has it. The attributes are those of the engine's event of this type.
 
     Args:

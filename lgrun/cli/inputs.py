@@ -6,17 +6,15 @@ ITEM    key=text   key:=JSON   key=@file   key:=@file.json   a[b][]=x
 
 import json
 import re
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, NamedTuple, NoReturn
 
 from lgrun._configuration import read_switch
 from lgrun.cli.diagnostics import Problem
 from lgrun.cli.env import Environment
 
 
-@dataclass(frozen=True, slots=True)
-class Item:
+class Item(NamedTuple):
     """One `key=text` (raw) or `key:=JSON` of the command line, its value read."""
 
     key: str

@@ -6,12 +6,11 @@ import os
 import re
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
 from importlib.machinery import ModuleSpec, SourceFileLoader
 from importlib.util import module_from_spec
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from lgrun.cli import collecting, declared
 from lgrun.cli.diagnostics import Frames, Problem, frames_of, headline, interpreter, short_path
@@ -23,8 +22,7 @@ if TYPE_CHECKING:
     from lgrun.workflow import Workflow
 
 
-@dataclass(frozen=True, slots=True)
-class Loaded:
+class Loaded(NamedTuple):
     """A workflow, ready to run.
 
     Args:

@@ -1,7 +1,6 @@
 """An open question: what is asked, what came with it, and what may be answered."""
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from lgrun.checkpoint.base import PendingWrite
 from lgrun.cli.render.text import brief, dump, one_line, shorten
@@ -30,8 +29,7 @@ _KINDS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Question:
+class Question(NamedTuple):
     """An open question, as it is shown: its number, who asks, what, and what may be answered.
 
     Args:

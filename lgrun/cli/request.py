@@ -2,8 +2,7 @@
 
 import inspect
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, NoReturn
+from typing import Any, NamedTuple, NoReturn
 
 from lgrun._typed import is_typed_dict
 from lgrun.cli import declared
@@ -17,8 +16,7 @@ from lgrun.cli.render.text import brief
 _EMPTY = inspect.Parameter.empty
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(NamedTuple):
     """What was typed as input.
 
     Args:

@@ -1,9 +1,8 @@
 """Which threads a command is about, out of all: by status, workflow and age. What is shown of one comes later."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from lgrun.cli.diagnostics import Problem
 from lgrun.cli.env import Environment
@@ -15,8 +14,7 @@ if TYPE_CHECKING:
     from lgrun.cli.discover import Reference
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(NamedTuple):
     """A thread, before what is shown of it is worked out."""
 
     thread: str

@@ -1,8 +1,7 @@
 """Starting a run with an input: what `invoke` does with and without --once, and what it would do."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from lgrun.cli.env import Environment
 from lgrun.cli.going_on import Manner
@@ -15,8 +14,7 @@ if TYPE_CHECKING:
     from lgrun.cli.session import Guarded, Standing
 
 
-@dataclass(frozen=True, slots=True)
-class Start:
+class Start(NamedTuple):
     """A workflow with all that a run of it is given.
 
     Args:
@@ -34,8 +32,7 @@ class Start:
     manner: Manner
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(NamedTuple):
     """Where its threads are: our saver, the one the workflow uses (mostly the same), and what outlives threads."""
 
     saver: "Guarded"
@@ -152,7 +149,7 @@ def _again(env: Environment, start: Start, place: Place, standing: "Standing") -
 
     place.saver.guard = guard
     place.memories.plant()
-    return go_on(env, start.loaded, standing, questions, {}, replace(start.manner, on_change=agreed))
+    return go_on(env, start.loaded, standing, questions, {}, start.manner._replace(on_change=agreed))
 
 
 def check_same(saver: "BaseCheckpointSaver", saved: "Saved", start: Start) -> None:

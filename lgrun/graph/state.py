@@ -1,7 +1,7 @@
 """`StateGraph`: a graph of nodes that read and write a common state."""
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from types import GenericAlias
 from typing import Any, NamedTuple, Self, cast
 
@@ -355,8 +355,7 @@ class StateGraph:
         timeout = None if limit is None else timeout_of(limit, node.action, f"Node {name!r}")
         return NodePlan(
             name=name,
-            function=replace(
-                function,
+            function=function._replace(
                 retry=node.retry or self._defaults.retry,
                 timeout=timeout,
                 cache=node.cache or self._defaults.cache,

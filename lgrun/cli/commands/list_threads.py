@@ -1,8 +1,7 @@
 """`lgrun list`: all threads, newest first."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
@@ -13,8 +12,7 @@ if TYPE_CHECKING:
     from lgrun.cli.selection import Found
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """A thread in the list. `summary` is its question, error or result on one line; `value` the same as data."""
 
     thread: str
