@@ -4,10 +4,10 @@ The library reads `state_dir` with this, the command line everything. Nothing is
 """
 
 import os
-import sys
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Literal, NamedTuple
 
+from lgrun._folders import user_folder
 from lgrun.errors import ConfigurationError
 
 __all__ = [
@@ -120,13 +120,7 @@ def project_file(cwd: str) -> SettingsFile | None:
 
 def user_path() -> str:
     """Return where the user's own file is, whether or not there is one: config.toml in `user_config_dir("lgrun")`."""
-    if sys.platform.startswith("linux"):
-        # What platformdirs would say, without loading it at every start.
-        base = os.environ.get("XDG_CONFIG_HOME", "").strip() or os.path.expanduser("~/.config")
-        return os.path.join(base, "lgrun", "config.toml")
-    import platformdirs
-
-    return os.path.join(platformdirs.user_config_dir("lgrun"), "config.toml")
+    return os.path.join(user_folder("config"), "config.toml")
 
 
 def read_table(path: str, *tables: str) -> dict[str, Any] | None:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from lgrun._configuration import find, resolved, settings_files
+from lgrun._folders import user_folder
 from lgrun._fs import RealFs
 from lgrun.checkpoint.document import decode_note, encode_note
 from lgrun.errors import ConfigurationError, StateError
@@ -38,9 +39,7 @@ def state_directory(environ: Mapping[str, str] | None = None, cwd: str | None = 
     here = os.getcwd() if cwd is None else cwd
     found = find("state_dir", os.environ if environ is None else environ, here, settings_files(here))
     if found is None:
-        import platformdirs
-
-        return platformdirs.user_state_path("lgrun")
+        return Path(user_folder("state"))
     if not isinstance(found.value, str) or not found.value:
         raise ConfigurationError(f"{found.where}: state_dir must be the path of a directory")
     return Path(resolved(found.folder, found.value))

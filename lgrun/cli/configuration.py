@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from lgrun._configuration import Found, SettingsFile, find, read_switch, resolved, settings_files
+from lgrun._folders import user_folder
 from lgrun.cli.diagnostics import Problem
 from lgrun.cli.render.text import brief, nearest
 
@@ -256,9 +257,7 @@ def _absolute(key: Key, found: Found, value: Any) -> Any:
 def _built_in(env: "Environment", key: Key) -> Setting:
     value = key.default
     if key.name == "state_dir":
-        import platformdirs
-
-        value = platformdirs.user_state_dir("lgrun")
+        value = user_folder("state")
     if key.name == "pager" and "PAGER" in env.environ:
         return Setting(key.name, env.environ["PAGER"], "variable", "PAGER")
     return Setting(key.name, value, "default", None)

@@ -5,8 +5,9 @@ Nothing is verified and nothing is locked; what cannot be read is left out. Ever
 
 import json
 import os
-import sys
 from typing import Any, NamedTuple
+
+from lgrun._folders import user_folder
 
 _MOST = 100
 """Threads that are looked at, the most recently touched ones."""
@@ -34,17 +35,15 @@ def state_directory(given: str | None) -> str:
     named = given or os.environ.get("LGRUN_STATE_DIR")
     if named:
         return os.path.expanduser(named)
-    if sys.platform.startswith("linux") and not _is_configured():
-        base = os.environ.get("XDG_STATE_HOME", "").strip() or os.path.expanduser("~/.local/state")
-        return os.path.join(base, "lgrun")
+    if not _is_configured():
+        return user_folder("state")
     from lgrun.checkpoint.file import state_directory as configured
 
     return str(configured())
 
 
 def _is_configured() -> bool:
-    base = os.environ.get("XDG_CONFIG_HOME", "").strip() or os.path.expanduser("~/.config")
-    if os.path.exists(os.path.join(base, "lgrun", "config.toml")):
+    if os.path.exists(os.path.join(user_folder("config"), "config.toml")):
         return True
     here = os.getcwd()
     while True:

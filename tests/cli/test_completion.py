@@ -152,6 +152,7 @@ def test_completion_imports_next_to_nothing(threads: World, words: list[str]) ->
     assert done.stdout
     assert {name for name in loaded if name.startswith("lgrun")} <= {
         "lgrun",
+        "lgrun._folders",
         "lgrun.cli",
         "lgrun.cli.main",
         "lgrun.cli.completing",

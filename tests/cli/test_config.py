@@ -13,6 +13,7 @@ import platformdirs
 import pytest
 
 from lgrun._configuration import user_path
+from lgrun._folders import user_folder
 from lgrun.cli.configuration import KEYS
 from lgrun.cli.published import SCHEMAS
 
@@ -429,14 +430,18 @@ def test_completion(lgrun: World) -> None:
     assert offered(lgrun, "invoke", "x.py", "--env-file", "").keys() == {":files"}
 
 
-def test_the_users_file_is_where_platformdirs_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """On Linux the place is worked out without the library; it is the same one."""
-    for base in (str(tmp_path), "", "  ", None):
-        if base is None:
-            monkeypatch.delenv("XDG_CONFIG_HOME", raising=False)
-        else:
-            monkeypatch.setenv("XDG_CONFIG_HOME", base)
-        assert user_path() == os.path.join(platformdirs.user_config_dir("lgrun"), "config.toml")
+def test_the_users_folders_are_where_platformdirs_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On Linux the places are worked out without the library; they are the same ones."""
+    for home in (str(tmp_path), "/", f"{tmp_path}/", "relative", None):
+        for base in (str(tmp_path), f"{tmp_path}/", "", "  ", " /x", "relative", None):
+            values = {"HOME": home, "XDG_CONFIG_HOME": base, "XDG_STATE_HOME": base}
+            for variable, value in values.items():
+                if value is None:
+                    monkeypatch.delenv(variable, raising=False)
+                else:
+                    monkeypatch.setenv(variable, value)
+            assert user_path() == os.path.join(platformdirs.user_config_dir("lgrun"), "config.toml")
+            assert user_folder("state") == platformdirs.user_state_dir("lgrun")
 
 
 def test_start_up(lgrun: World) -> None:
