@@ -9,7 +9,7 @@ When a call began says its `start` record. Where there is none, it began just be
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import NamedTuple, TypeAlias
 
 from lgrun.checkpoint.base import ANY_ARGUMENTS, Checkpoint, Encoded, Path, PendingWrite, Saved
@@ -52,8 +52,7 @@ class Point(NamedTuple):
     n: int = 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Changes:
+class Changes(NamedTuple):
     """What is to be other in the fork.
 
     Args:
@@ -66,8 +65,8 @@ class Changes:
 
     before: Sequence[Path] = ()
     again: Sequence[str] = ()
-    results: Mapping[Path, PendingWrite] = field(default_factory=dict)
-    answers: Mapping[str, Encoded] = field(default_factory=dict)
+    results: Mapping[Path, PendingWrite] = MappingProxyType({})
+    answers: Mapping[str, Encoded] = MappingProxyType({})
     anew: bool = False
 
     def __bool__(self) -> bool:
