@@ -43,7 +43,7 @@ class Launch(NamedTuple):
     mismatch: Mismatch | None = None
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class _Call:
     path: Path
     name: str
@@ -53,7 +53,7 @@ class _Call:
     used: bool = False
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class _Alike:
     """Calls that only their places tell apart; those before `start` are used."""
 
@@ -222,14 +222,14 @@ class Suspend(NamedTuple):
     known: bool
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class _Question:
     asked: PendingWrite
     answer: Encoded | None = None
     used: bool = False
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Questions:
     """The questions asked under one checkpoint.
 

@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from lgrun.cli.env import Environment
-from lgrun.cli.prompt import ask_all
 from lgrun.cli.question import Question, question_asked
 from lgrun.cli.render.plain import Reporter
 from lgrun.cli.status import ExitStatus
@@ -54,7 +53,7 @@ class Job(NamedTuple):
         return self.title if self.title and name == NO_NAME else name
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Outcome:
     """How a run ended.
 
@@ -95,6 +94,8 @@ def converse(env: Environment, job: Job, payload: Any, *, asking: bool = True) -
     started, asked = env.monotonic(), env.asked
     outcome = run(env, job, payload, timeout=job.timeout)
     while asking and outcome.status == "waiting" and env.interactive():
+        from lgrun.cli.prompt import ask_all
+
         answers = ask_all(env, outcome.questions)
         if answers.interrupted:
             outcome.signal = signal.SIGINT

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from lgrun.cli.event_log import EventLog
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Flags:
     """The options that mean the same in every command."""
 
@@ -45,7 +45,7 @@ def _current_folder() -> Path:
         return Path("/")
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Environment:
     """What a command sees of the world.
 

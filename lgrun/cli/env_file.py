@@ -22,8 +22,7 @@ from lgrun.cli.render.text import nearest
 if TYPE_CHECKING:
     from lgrun.cli.env import Environment
 
-_LINE = re.compile(
-    r"""
+_LINE = r"""
     [ \t]* (?: export [ \t]+ )?
     (?P<name> [A-Za-z_][A-Za-z0-9_]* ) [ \t]* = [ \t]*
     (?: '(?P<exact> [^']* )'
@@ -31,10 +30,8 @@ _LINE = re.compile(
       | (?P<bare> (?! (?<= [ \t] ) \# ) [^'" \t\n] [^\n]*? | )
     )
     [ \t]* (?: (?<= [ \t] ) \# [^\n]* )? (?: \n | \Z )
-    """,
-    re.VERBOSE | re.DOTALL,
-)
-_NOTHING = re.compile(r"[ \t]*(?:#[^\n]*)?(?:\n|\Z)")
+    """
+_NOTHING = r"[ \t]*(?:#[^\n]*)?(?:\n|\Z)"
 _ESCAPES = {"n": "\n", "t": "\t", "r": "\r", '"': '"', "\\": "\\", "$": "$"}
 
 
@@ -51,10 +48,12 @@ def parse(text: str) -> dict[str, str]:
     text = text.replace("\r\n", "\n")
     found: dict[str, str] = {}
     at = 0
+    # Here, since most runs have no such file.
+    nothing, line = re.compile(_NOTHING), re.compile(_LINE, re.VERBOSE | re.DOTALL)
     while at < len(text):
-        match = _NOTHING.match(text, at)
+        match = nothing.match(text, at)
         if match is None:
-            match = _LINE.match(text, at)
+            match = line.match(text, at)
             number = text.count("\n", 0, at) + 1
             if match is None:
                 raise BadLine(f"line {number} is not of the form NAME=value")

@@ -66,7 +66,6 @@ def invoke(
     """
     from lgrun.cli.discover import find
     from lgrun.cli.env_file import add_variables
-    from lgrun.cli.event_log import carry
     from lgrun.cli.going_on import Manner, on_change_of
     from lgrun.cli.inputs import parse_duration
     from lgrun.cli.loading import load
@@ -76,7 +75,10 @@ def invoke(
     from lgrun.cli.starting import once as start_or_go_on
 
     env.keep_streams_from_workflow()
-    carry(env, events)
+    if env.log is not None or events is not None:
+        from lgrun.cli.event_log import carry
+
+        carry(env, events)
     if dry_run and env.log is not None:
         _usage("--dry-run runs nothing, so there are no events", hint="use --json")
     patience, limit = parse_duration(wait) or 0.0, parse_duration(timeout)

@@ -14,7 +14,7 @@ from lgrun.cli.status import OF_THREAD
 from lgrun.cli.timeline import Row, last_error
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclass(slots=True, eq=False, kw_only=True)
 class ThreadView:
     """What is known of a thread. Machine output of every command that has one is made from this.
 
