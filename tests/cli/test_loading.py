@@ -1,5 +1,6 @@
 """A workflow file gets in nobody's way, and nothing gets in its way."""
 
+import json
 import subprocess
 import sys
 
@@ -246,3 +247,24 @@ def test_stale_bytecode(lgrun: World) -> None:
     os.utime(path, ns=(stat.st_atime_ns, stat.st_mtime_ns))
 
     assert lgrun("invoke", "wf.py").stdout == "2\n"
+
+
+def test_the_garbage_collector_is_as_usual(lgrun: World) -> None:
+    """lgrun puts it off while it starts. A workflow finds it as in any process, and its own garbage is cleared away."""
+    lgrun.write(
+        "wf.py",
+        HEAD
+        + "import gc\nat_import = gc.get_threshold()\n"
+        + "class Knot:\n    def __init__(self):\n        self.me, self.file = self, open('kept', 'w')\n"
+        + "knot = Knot()\n"
+        + "@entrypoint()\ndef wf(input: int) -> list:\n    knot.file.write('written')\n"
+        + "    return [at_import, gc.get_threshold(), gc.isenabled()]\n",
+    )
+    usual = subprocess.run(
+        [sys.executable, "-c", "import gc; print(list(gc.get_threshold()))"], capture_output=True, text=True
+    ).stdout
+
+    result = lgrun("invoke", "wf.py", "0")
+
+    assert result.json == [*[json.loads(usual)] * 2, True], result
+    assert (lgrun.folder / "kept").read_text() == "written"
