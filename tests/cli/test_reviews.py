@@ -165,7 +165,7 @@ def test_menus(lgrun: World) -> None:
     with screen(lgrun, "invoke", "ask.py", "-t", "t") as shown:
         shown.until("q1 1/2>").type("reject").until("why (Enter: no reason)>").type("too early")
         shown.until("q1 2/2>").type("2").until("what to say>").type("")
-        shown.until("type an answer").type("use the copy")
+        shown.until("type an answer").until("what to say>").type("use the copy")
         assert shown.end() == 0
 
     assert shown.everything()[1:20] == [
