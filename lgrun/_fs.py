@@ -10,8 +10,9 @@ import fcntl
 import os
 import stat
 import sys
+from functools import cache
 
-__all__ = ["MAX_BYTES", "RealFs"]
+__all__ = ["MAX_BYTES", "RealFs", "boot_id", "slurp"]
 
 MAX_BYTES = 256 << 20
 """The largest file that is read, and that a journal may grow to."""
@@ -31,6 +32,24 @@ def _check(found: os.stat_result, name: str) -> None:
     if stat.S_ISREG(found.st_mode) and found.st_nlink > 1:
         # What is written here would change a file somewhere else.
         raise OSError(errno.EMLINK, f"has {found.st_nlink} hard links: replace it by a copy", name)
+
+
+def slurp(path: str) -> str:
+    """Return what the system says in a file of its own, below /proc."""
+    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        return os.read(fd, 4096).decode("ascii", "replace")
+    finally:
+        os.close(fd)
+
+
+@cache
+def boot_id() -> str:
+    """Return what tells the system from itself before it was started; "" where it does not say."""
+    try:
+        return slurp("/proc/sys/kernel/random/boot_id").strip()
+    except OSError:
+        return ""
 
 
 class RealFs:
@@ -194,6 +213,10 @@ class RealFs:
         except (FileNotFoundError, NotADirectoryError):
             return False
         return here.st_nlink > 0 and (here.st_dev, here.st_ino) == (there.st_dev, there.st_ino)
+
+    def boot(self) -> str:
+        """Return what changes when the power was cut; "" if nobody can say."""
+        return boot_id()
 
     def is_remote(self, fd: int) -> bool:
         """Say whether an open file or directory is on a network file system, as far as the system tells."""

@@ -125,10 +125,8 @@ class FileClaim(Claim):
         self._chains = Chains(self._files, recalled)
         self._exists = self._files.exists()
         self.died = place.lock.died
-        names = self._files.fs.listdir(self._files.fd)
-        self._files.remove_temporary(names)
-        self._numbers = self._files.again(lambda: self._files.numbers(names), tries=1) or []
-        if self._numbers:
+        self._latest = self._find_latest(0 if self.died else place.lock.latest)
+        if self._latest:
             self._recover()
         place.lock.announce()
 
@@ -147,13 +145,13 @@ class FileClaim(Claim):
         """Save a checkpoint; see `Claim.put`."""
         with self._mutex, Disk(self._files.path):
             self._check_usable()
-            check_new(checkpoint, self._files.thread_id, self._numbers[-1] if self._numbers else 0)
+            check_new(checkpoint, self._files.thread_id, self._latest)
             try:
                 self._put(self._with_origin(checkpoint))
             except OSError:
                 self._broken = True
                 raise
-            self._numbers.append(checkpoint.seq)
+            self._latest = checkpoint.seq
             self._recovered = None
 
     def append(self, seq: int, writes: Sequence[PendingWrite], *, sync: bool = True) -> None:
@@ -187,8 +185,9 @@ class FileClaim(Claim):
         """Let others write."""
         with self._mutex:
             self._close_journal()
-            if not self._numbers:
+            if not self._latest:
                 self._place.remove()
+            self._place.lock.latest = 0 if self._broken else self._latest
             self._chains.leave()
             self._place.leave()
 
@@ -201,10 +200,18 @@ class FileClaim(Claim):
         except (OSError, StateError):
             return None
 
+    def _find_latest(self, hint: int) -> int:
+        """Return the number of the latest checkpoint; a long directory is read only if it is not `hint`."""
+        if hint and self._files.is_latest(hint):
+            return hint
+        names = self._files.fs.listdir(self._files.fd)
+        self._files.remove_temporary(names)
+        return max(self._files.again(lambda: self._files.numbers(names), tries=1) or [], default=0)
+
     def _recover(self) -> None:
         if not self._exists:
             raise DamagedStateError(f"{self._files.path}/thread.json is missing; nothing was changed")
-        seq = self._numbers[-1]
+        seq = self._latest
         checkpoint = self._files.checkpoint(seq)
         self._chains.saw(checkpoint)
         self._chains.check(checkpoint)
@@ -221,7 +228,7 @@ class FileClaim(Claim):
         if not self._exists:
             self._files.create(local_time(time.time()))
             self._exists = True
-        if not self._numbers:
+        if not self._latest:
             # Always: a run that died may have left the directories without this.
             self._files.fs.sync_dir(self._place.threads)
             self._root.sync()
@@ -244,7 +251,7 @@ class FileClaim(Claim):
         self._journal = JournalFile(self._files, seq, listed=True)
 
     def _open_journal(self, seq: int) -> JournalFile:
-        if seq not in self._numbers:
+        if not self._files.has(seq):
             raise ValueError(f"thread {self._files.thread_id!r} has no checkpoint {seq}")
         self._close_journal(sync=True)
         if self._recovered is not None and self._end[0] == seq:

@@ -1,8 +1,9 @@
 """One writer per thread: a locked file, and what its holder wrote about itself.
 
 The kernel frees the lock when its holder dies, so a record that is found under a fresh lock was left by a run
-that died. The file is never truncated: ext4 flushes a truncated and rewritten file when it is closed, which
-takes milliseconds.
+that died. One that was released says which checkpoint is the latest: a hint, for whoever comes next looks whether
+that is so before a long directory is read. The file is never truncated: ext4 flushes a truncated and rewritten file
+when it is closed, which takes milliseconds.
 """
 
 import os
@@ -12,7 +13,7 @@ from typing import Any
 
 import orjson
 
-from lgrun._fs import RealFs
+from lgrun._fs import RealFs, boot_id, slurp
 
 __all__ = [
     "LOCK",
@@ -23,12 +24,13 @@ __all__ = [
     "is_elsewhere",
     "local_time",
     "parse_holder",
+    "parse_latest",
     "try_lock",
 ]
 
 LOCK = "lock"
+_LARGEST = 99_999_999
 _SIZE = 256
-_BLANK = b" " * (_SIZE - 1) + b"\n"
 
 _held: dict[int, "ThreadLock"] = {}
 
@@ -40,15 +42,17 @@ class ThreadLock:
         fs: the disk.
         fd: the locked file, which is closed by `release`.
         died: what a run that died while it held the lock had written.
+        latest: the number of the latest checkpoint, as whoever released the lock knew it; else 0.
     """
 
-    __slots__ = ("_fd", "_fs", "_is_announced", "died")
+    __slots__ = ("_fd", "_fs", "_is_announced", "died", "latest")
 
-    def __init__(self, fs: RealFs, fd: int, died: dict[str, Any] | None) -> None:
+    def __init__(self, fs: RealFs, fd: int, died: dict[str, Any] | None, latest: int) -> None:
         self._fs = fs
         self._fd: int | None = fd
         self._is_announced = False
         self.died = died
+        self.latest = latest
         _held[id(self)] = self
 
     @property
@@ -63,14 +67,14 @@ class ThreadLock:
             self._fs.write_at_start(self._fd, _own_record())
 
     def release(self) -> None:
-        """Blank the record and unlock."""
+        """Replace the record by the number of the latest checkpoint, and unlock."""
         _held.pop(id(self), None)
         fd, self._fd = self._fd, None
         if fd is None:
             return
         if self._is_announced:
             try:
-                self._fs.write_at_start(fd, _BLANK)
+                self._fs.write_at_start(fd, _line({"format": 1, "latest": self.latest, "boot": self._fs.boot()}))
             except OSError:
                 pass  # The next holder is told that this one died, which does no harm.
         self._fs.close(fd)
@@ -118,28 +122,46 @@ def try_lock(fs: RealFs, name: str, threads: int, directory: int) -> ThreadLock 
             return None
         if not fs.is_at(fd, f"{name}/{LOCK}", threads):
             raise FileNotFoundError(name)
-        died = parse_holder(fs.read_start(fd, _SIZE))
+        record = fs.read_start(fd, _SIZE)
     except OSError:
         fs.close(fd)
         raise
-    return ThreadLock(fs, fd, died)
+    # After a power cut there may be what a holder had begun to write: then all names are looked at.
+    return ThreadLock(fs, fd, parse_holder(record), parse_latest(record, fs.boot()))
 
 
 def parse_holder(data: bytes) -> dict[str, Any] | None:
     """Return what a holder wrote about itself; None if it released the lock or wrote nothing intelligible."""
-    try:
-        holder = orjson.loads(data[:_SIZE])
-    except ValueError:
-        return None
-    if type(holder) is not dict or type(holder.get("pid")) is not int or holder["pid"] < 1:
+    holder = _parsed(data)
+    if type(holder.get("pid")) is not int or holder["pid"] < 1:
         return None
     return {key: value for key, value in holder.items() if type(value) in (int, str)}
+
+
+def parse_latest(data: bytes, boot: str | None = None) -> int:
+    """Return the number that whoever released the lock wrote; 0 if it is held, or nothing intelligible is there.
+
+    `boot`: only if the system has been up since then, which has this id.
+    """
+    record = _parsed(data)
+    latest = record.get("latest")
+    if type(latest) is not int or not 0 < latest < _LARGEST or "pid" in record:
+        return 0
+    return latest if boot is None or (boot and boot == record.get("boot")) else 0
+
+
+def _parsed(data: bytes) -> dict[str, Any]:
+    try:
+        record = orjson.loads(data[:_SIZE])
+    except ValueError:
+        return {}
+    return record if type(record) is dict else {}
 
 
 def is_alive(holder: dict[str, Any]) -> bool:
     """Say whether the process that wrote `holder` lives. One on another machine is taken at its word."""
     pid, start = int(holder["pid"]), str(holder.get("start", ""))
-    boot = _boot_id()
+    boot = boot_id()
     if start.partition(":")[0] != boot:
         return "host" in holder and str(holder["host"]) != _host()
     if start:
@@ -184,9 +206,13 @@ def _own_record() -> bytes:
     pid = os.getpid()
     record: dict[str, Any] = {"format": 1, "pid": pid, "start": _start_of(pid)}
     record |= {"host": _host()[:48], "since": local_time(time.time()), "cmd": _command()}
-    while len(text := orjson.dumps(record)) >= _SIZE:
+    while len(orjson.dumps(record)) >= _SIZE:
         record["cmd"] = record["cmd"][:-1]
-    return text.ljust(_SIZE - 1) + b"\n"
+    return _line(record)
+
+
+def _line(record: dict[str, Any]) -> bytes:
+    return orjson.dumps(record).ljust(_SIZE - 1) + b"\n"
 
 
 def local_time(seconds: float) -> str:
@@ -213,25 +239,10 @@ def _host() -> str:
     return _plain(os.uname().nodename)[:48]
 
 
-def _boot_id() -> str:
-    try:
-        return _slurp("/proc/sys/kernel/random/boot_id").strip()
-    except OSError:
-        return ""
-
-
 def _start_of(pid: int) -> str:
     """Return what tells a process from a later one with the same number; "" where the system does not say."""
     try:
-        fields = _slurp(f"/proc/{pid}/stat").rpartition(")")[2].split()
+        fields = slurp(f"/proc/{pid}/stat").rpartition(")")[2].split()
     except OSError:
         return ""
-    return f"{_boot_id()}:{fields[19]}" if len(fields) > 19 else ""
-
-
-def _slurp(path: str) -> str:
-    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        return os.read(fd, 4096).decode("ascii", "replace")
-    finally:
-        os.close(fd)
+    return f"{boot_id()}:{fields[19]}" if len(fields) > 19 else ""

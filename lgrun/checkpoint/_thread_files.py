@@ -8,6 +8,7 @@ from typing import NamedTuple, TypeVar
 from lgrun._fs import MAX_BYTES, RealFs
 from lgrun.checkpoint._chains import Patched
 from lgrun.checkpoint._line import seal_of
+from lgrun.checkpoint._lock import LOCK, parse_latest
 from lgrun.checkpoint._state_root import TEMPORARY, write_file, write_new
 from lgrun.checkpoint.base import Checkpoint, PendingWrite, Saved
 from lgrun.checkpoint.document import (
@@ -145,19 +146,42 @@ class ThreadFiles:
         """
         names = self.fs.listdir(self.fd) if names is None else names
         found, journals = ({name[:8] for name in names if name[8:] == suffix} for suffix in (_CHECKPOINT, JOURNAL))
-        for stem in sorted(journals - found):
-            if _is_number(stem) and self.fs.size(stem + JOURNAL, self.fd):
+        for stem in filter(_is_number, journals - found):
+            # What is created while names are read need not be among them.
+            if self.has(int(stem)):
+                found.add(stem)
+            elif self.fs.size(stem + JOURNAL, self.fd):
                 raise FileNotFoundError(errno.ENOENT, "is missing", f"{stem}{_CHECKPOINT}")
         return [int(stem) for stem in sorted(found) if _is_number(stem)]
 
+    def is_latest(self, seq: int) -> bool:
+        """Say whether a checkpoint is there, and neither one nor a journal after it."""
+        return self.has(seq) and not self.has(seq + 1) and not self.has(seq + 1, JOURNAL)
+
     def load(self, ref: int | str | None) -> Saved | None:
         """Return the latest checkpoint, or the one with number or full id `ref`, with its journal."""
-        numbers = self.numbers()
-        seq = (numbers[-1] if numbers else 0) if ref is None else number_in(ref)
-        if seq not in numbers:
+        if ref is not None:
+            seq = number_in(ref)
+        elif not self.is_latest(seq := self._told_latest()):
+            seq = max(self.numbers(), default=0)
+        if not self.has(seq):
+            self.numbers()  # It is missing, if there is its journal.
             return None
         saved = self.saved(seq)
         return saved if is_meant(saved.checkpoint, ref) else None
+
+    def _told_latest(self) -> int:
+        return parse_latest(self.fs.read_file(LOCK, self.fd, 4096)) if self._is_there(LOCK) else 0
+
+    def has(self, seq: int, suffix: str = _CHECKPOINT) -> bool:
+        """Say whether a checkpoint, or its journal, is there."""
+        return self._is_there(f"{seq:08d}{suffix}")
+
+    def _is_there(self, name: str) -> bool:
+        try:
+            return self.fs.size(name, self.fd) >= 0
+        except FileNotFoundError:
+            return False
 
     def again(self, read: Callable[[], _T], *, tries: int = 2) -> _T | None:
         """Return what `read` does. It is called once more if a file vanished; None if the whole thread did.
@@ -235,10 +259,7 @@ class ThreadFiles:
     def put(
         self, checkpoint: Checkpoint, patches: Mapping[str, Patch], then: Callable[[], object] | None = None
     ) -> str:
-        """Write a checkpoint, with patches instead of the values of these names; return its line's checksum.
-
-        `then` is as in `write_new`.
-        """
+        """Write a checkpoint, with patches for values of these names; return its checksum. `then`: as `write_new`."""
         data = encode_checkpoint(checkpoint, patches)
         name = f"{checkpoint.seq:08d}{_CHECKPOINT}"
         check_size(len(data), name)
@@ -260,13 +281,13 @@ class ThreadFiles:
     def put_source(self, sha256: str, source: bytes) -> None:
         """Keep a version of the workflow's source, if it is not kept yet."""
         name = source_name(sha256)
-        if name not in self.fs.listdir(self.fd):
+        if not self._is_there(name):
             write_new(self.fs, self.fd, name, source)
 
     def sync(self, seq: int) -> None:
         """Wait until checkpoint `seq` and its journal, as they can be seen, would survive a power cut."""
         for name in (f"{seq:08d}{_CHECKPOINT}", f"{seq:08d}{JOURNAL}"):
-            if name in self.fs.listdir(self.fd):
+            if self._is_there(name):
                 fd = self.fs.open_append(name, self.fd)
                 try:
                     self.fs.sync(fd)

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple, Protocol
 
 from lgrun._fs import RealFs
 
-OPERATIONS = [name for name in vars(RealFs) if not name.startswith("_")]
+OPERATIONS = [name for name in vars(RealFs) if not name.startswith("_") and name != "boot"]
 COMPOSED = {"remove_tree"}
 """Operations that are made of others, which are counted instead."""
 
@@ -43,6 +43,7 @@ class Layer(RealFs):
         self.under = under
         self.meddle = meddle
         self.count = 0
+        self.boot = under.boot  # type: ignore[method-assign] # no operation of a disk
         for name in OPERATIONS:
             if name not in COMPOSED:
                 setattr(self, name, self._counted(name, getattr(under, name)))
@@ -91,7 +92,7 @@ class Failing:
         return do(fd, half) if half else 0
 
 
-READING = {"open_root", "open_dir", "listdir", "read_file", "read_start", "stat", "is_at", "is_remote"}
+READING = {"open_root", "open_dir", "listdir", "read_file", "read_start", "stat", "size", "is_at", "is_remote"}
 _CHANGING = set(OPERATIONS) - READING - COMPOSED - {"close", "lock"}
 _OPENING = {"open_root", "open_dir", "create_exclusive", "open_append", "open_lock", "read_file", "listdir"}
 

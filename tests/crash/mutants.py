@@ -69,7 +69,7 @@ MUTANTS = [
     Mutant("the directory of threads is not synced", _claim.FileClaim, "_put", "self._root.sync()"),
     Mutant("what a dead run wrote is not synced", _claim.FileClaim, "_recover", "self._files.sync(seq)"),
     Mutant("a journal is not synced before the end", _claim.FileClaim, "_put", "sync=True", "sync=False"),
-    Mutant("leftovers are not removed", _claim.FileClaim, "__init__", "self._files.remove_temporary(names)"),
+    Mutant("leftovers are not removed", _claim.FileClaim, "_find_latest", "self._files.remove_temporary(names)"),
     Mutant(
         "a torn append is not cut off", _thread_files.ThreadFiles, "recover", "self.fs.truncate(fd, journal.length)"
     ),

@@ -69,8 +69,11 @@ class SimulatedFs(RealFs):
         tree: what is on it.
     """
 
+    _boots = itertools.count()
+
     def __init__(self, tree: Tree | None = None) -> None:
         self.root = _folder_of(tree or {})
+        self._boot = f"boot {next(self._boots)}"
         self._open: dict[int, File | Folder] = {}
         self._next = 1 << 20
 
@@ -216,6 +219,9 @@ class SimulatedFs(RealFs):
         except (OSError, KeyError):
             return False
         return node is self._node(fd)
+
+    def boot(self) -> str:
+        return self._boot
 
     def is_remote(self, fd: int) -> bool:
         return False

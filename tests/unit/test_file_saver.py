@@ -13,6 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -138,6 +139,67 @@ def test_a_journal_in_which_nothing_was_written_is_removed(tmp_path: Path) -> No
         "lock",
         "thread.json",
     ]
+
+
+def test_the_names_in_a_long_directory_are_not_read(tmp_path: Path) -> None:
+    """Whoever released a thread has said which checkpoint is the latest."""
+    listed: list[int] = []
+
+    class Counting(RealFs):
+        def listdir(self, directory: int) -> list[str]:
+            listed.append(directory)
+            return super().listdir(directory)
+
+    filled(tmp_path)
+    saver = FileSaver(tmp_path, fs=Counting())
+    saver.load("t")
+    listed.clear()
+    for seq in (2, 3):
+        claim = saver.claim("t")
+        claim.put(checkpoint(seq))
+        claim.append(seq, [result(0)])
+        claim.release()
+        assert claim_and_reader_find(saver) == (seq, seq)
+    assert listed == []
+
+
+def claim_and_reader_find(saver: FileSaver) -> tuple[int, int]:
+    """Return the number of the latest checkpoint, as a claim and a reader find it."""
+    read = saver.load("t")
+    claim = saver.claim("t")
+    held = claim.load()
+    claim.release()
+    assert read is not None
+    assert held is not None
+    return held.checkpoint.seq, read.checkpoint.seq
+
+
+@pytest.mark.parametrize("told", [1, 3, 4, 99_999_999, 10**12, 0, -1, True, "2", None, [2]], ids=repr)
+def test_a_wrong_number_is_not_believed(tmp_path: Path, told: Any) -> None:
+    """What a lock says is looked at: it may be older, or from a backup, or somebody's."""
+    directory = filled(tmp_path)
+    claim = FileSaver(tmp_path).claim("t")
+    claim.put(checkpoint(2))
+    claim.release()
+    told = orjson.dumps({"format": 1, "latest": told, "boot": RealFs().boot()})
+    for record in (told.ljust(256), told[:-5], b""):
+        (directory / "lock").write_bytes(record)
+        assert claim_and_reader_find(FileSaver(tmp_path)) == (2, 2)
+
+
+def test_after_a_power_cut_leftovers_are_removed(tmp_path: Path) -> None:
+    """The lock may say that it was released, and something begun is there all the same."""
+    directory = filled(tmp_path)
+    (directory / ".tmp-1").write_bytes(b"half")
+    FileSaver(tmp_path).claim("t").release()
+    assert (directory / ".tmp-1").exists()
+
+    class Restarted(RealFs):
+        def boot(self) -> str:
+            return "another"
+
+    FileSaver(tmp_path, fs=Restarted()).claim("t").release()
+    assert not (directory / ".tmp-1").exists()
 
 
 def test_torn_append_is_cut_off(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -266,6 +328,7 @@ def test_leftovers_are_removed(tmp_path: Path) -> None:
     """What a run that died had begun to write is removed by the next claim and never seen by readers."""
     directory = filled(tmp_path / "s")
     (directory / ".tmp-1").write_bytes(b"half")
+    (directory / "lock").write_bytes(b'{"format":1,"pid":99999999}'.ljust(256))
     saver = FileSaver(tmp_path / "s")
     assert saver.load("t") is not None
     saver.claim("t").release()
