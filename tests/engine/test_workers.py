@@ -2,6 +2,7 @@
 
 import concurrent.futures
 import threading
+from collections import deque
 from typing import Any
 
 from lgrun._engine.future import TaskFuture
@@ -54,3 +55,20 @@ def test_a_call_that_was_claimed_leaves_the_queue() -> None:
     calls[0].result()
     assert list(workers._calls) == calls[2:]
     assert workers._begun == 2
+
+
+def test_a_call_that_another_thread_has_uncovered_stays_in_the_queue() -> None:
+    """The first one, which was claimed, is taken out by somebody else between the look at it and the hand."""
+    workers = Workers()
+    first, second = (TaskFuture[Any](lambda future: future.finish(None, None), workers) for _ in range(2))
+
+    class Raced(deque[TaskFuture[Any]]):
+        def popleft(self) -> TaskFuture[Any]:
+            if self[0] is first:
+                super().popleft()
+            return super().popleft()
+
+    workers._calls = Raced([first, second])
+    workers._is_watched = True
+    first.result()
+    assert list(workers._calls) == [second]
