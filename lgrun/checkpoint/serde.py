@@ -44,24 +44,41 @@ _ATOMS = frozenset((str, int, bool, NoneType))
 _PLAIN_ONLY = orjson.OPT_STRICT_INTEGER | orjson.OPT_PASSTHROUGH_SUBCLASS
 
 
-def _is_read_back(value: Any, text: bytes) -> bool:
-    """Tell whether `text` reads as a value equal to `value`, of the same types. What is large is read piece by piece.
+def _is_read_back(value: Any, text: bytes, around: int = 0) -> bool:
+    """Tell whether a value is read as an equal one of the same types. What is large is read piece by piece.
+
+    Args:
+        value: it, or a piece of it.
+        text: its JSON; of a piece, that with what is around it.
+        around: in how many lists it is put there, so that what nests too deeply is refused.
 
     Raises:
         ValueError: it is, or holds, an instance of a subclass, which marshal does not know.
+        TypeError: it nests too deeply.
     """
     if len(text) < LARGE or type(value) not in (list, dict) or not value:
         # The comparison finds tuples and NaN.
         marshal.dumps(value)
-        return bool(orjson.loads(text) == value)
+        return bool(orjson.loads(text) == _within(value, around))
     if type(value) is dict:
         if not all(type(key) is str for key in value):
             return False
         value = list(value.values())
     step = len(value) * LARGE // len(text)
     pieces = (value[at : at + step] for at in range(0, len(value), step)) if step > 1 else value
+    around += step <= 1
     with collector_paused():
-        return all(_is_read_back(piece, orjson.dumps(piece, option=_PLAIN_ONLY)) for piece in pieces)
+        return all(_is_read_back(piece, _dumped(_within(piece, around)), around) for piece in pieces)
+
+
+def _dumped(value: Any) -> bytes:
+    return orjson.dumps(value, option=_PLAIN_ONLY)
+
+
+def _within(value: Any, around: int) -> Any:
+    for _ in range(around):
+        value = [value]
+    return value
 
 
 def _compact(text: bytes) -> bytes:
@@ -86,10 +103,8 @@ def _spare_levels() -> int:
 def _too_deep(value: Any, text: bytes) -> bool:
     if len(text) < 2 * MAX_DEPTH or text.count(b"[") + text.count(b"{") <= MAX_DEPTH:
         return False
-    for _ in range(_spare_levels()):
-        value = [value]
     try:
-        orjson.dumps(value)
+        orjson.dumps(_within(value, _spare_levels()))
     except TypeError:
         return True
     return False
@@ -110,9 +125,11 @@ def encode(value: Any) -> Encoded:
     """
     try:
         if type(value) in _ATOMS:
-            return Encoded(json=_compact(orjson.dumps(value, option=_PLAIN_ONLY)), plain=True)
-        text = orjson.dumps(value, option=_PLAIN_ONLY)
-        if _KEY_BYTES not in text and not _too_deep(value, text) and _is_read_back(value, text):
+            return Encoded(json=_compact(_dumped(value)), plain=True)
+        text = _dumped(value)
+        is_large = len(text) >= LARGE
+        is_read = _KEY_BYTES not in text and (is_large or not _too_deep(value, text))
+        if is_read and _is_read_back(value, text, _spare_levels() if is_large else 0):
             return Encoded(json=_compact(text), plain=True)
     except (TypeError, ValueError, RecursionError):
         pass

@@ -444,6 +444,20 @@ def test_refuses_deep_values(value: Any) -> None:
     assert len(caught.value.path) < 200
 
 
+@pytest.mark.parametrize("place", [0, 1, 500, 999])
+def test_levels_of_a_large_value(place: int) -> None:
+    """They are counted from its root, wherever the deep thing is; 200 are stored, and read back."""
+    for wrap in (lambda value: value, lambda value: {"a": {"b": value}}):
+        inner = 199 if type(wrap([])) is list else 197
+        for items in ([{"text": "x" * 1000}] * 1000, [[0.5] * 100_000] * 4):
+            fits, too_deep = ([*items[:place], nest(levels), *items[place:]] for levels in (inner, inner + 1))
+            encoded, handed = hand_on(wrap(fits))
+            assert encoded.plain
+            assert decode(encoded) == handed
+            with pytest.raises(NotSerializableError, match="200 levels"):
+                encode(wrap(too_deep))
+
+
 def test_brackets_in_text_are_no_levels() -> None:
     """A text of many brackets is not deep."""
     assert hand_on(["[" * 1000])[0].plain
