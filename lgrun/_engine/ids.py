@@ -1,10 +1,10 @@
 """Names derived from where a call is made and what it is given. Pure: the same input gives the same name."""
 
-import hashlib
 from typing import Any
 
 import orjson
 
+from lgrun._hashing import blake2b
 from lgrun.checkpoint.base import Path
 from lgrun.checkpoint.ids import call_hash, in_uuid_form, task_id
 from lgrun.checkpoint.serde import encode
@@ -50,7 +50,7 @@ def interrupt_id(seed: str, path: Path, index: int) -> str:
 def digest_value(value: Any) -> str | None:
     """Return a short digest of a value, the same in every process; None if it has none."""
     data = _dump(value)
-    return None if data is None else hashlib.blake2b(data, digest_size=8).hexdigest()
+    return None if data is None else blake2b(data, digest_size=8).hexdigest()
 
 
 def digest_call(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[str | None, str | None]:
@@ -62,7 +62,7 @@ def digest_call(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[str | No
     data, named = _dump(args), _dump(kwargs) if kwargs else b""
     if data is None or named is None:
         return None, None
-    digest = hashlib.blake2b(data + named, digest_size=8).hexdigest()
+    digest = blake2b(data + named, digest_size=8).hexdigest()
     return digest, _summary(data, named)
 
 

@@ -1,12 +1,12 @@
 """Cache keys of calls, and what is in the file of an entry. Pure."""
 
-import hashlib
 from collections.abc import Mapping
 from typing import Any
 from zlib import crc32
 
 import orjson
 
+from lgrun._hashing import blake2b
 from lgrun.cache.base import FullKey, Namespace
 from lgrun.checkpoint._line import MALFORMED, as_text, document_in, only_line, safe_text, sealed
 from lgrun.checkpoint.base import Encoded
@@ -97,4 +97,4 @@ def _seed(key: FullKey) -> int:
 
 
 def _digest(data: bytes) -> str:
-    return hashlib.blake2b(data, digest_size=16).hexdigest()
+    return blake2b(data, digest_size=16).hexdigest()

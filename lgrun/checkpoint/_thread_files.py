@@ -6,6 +6,7 @@ from contextlib import AbstractContextManager
 from typing import NamedTuple, TypeVar
 
 from lgrun._fs import MAX_BYTES, RealFs
+from lgrun._hashing import sha256
 from lgrun.checkpoint._chains import Patched
 from lgrun.checkpoint._line import seal_of
 from lgrun.checkpoint._lock import LOCK, parse_latest
@@ -58,9 +59,7 @@ def directory_name(thread_id: str) -> str:
         and thread_id.partition(".")[0] not in _DEVICES
     ):
         return thread_id
-    import hashlib
-
-    digest = hashlib.sha256(thread_id.encode("utf-8", "surrogatepass")).hexdigest()
+    digest = sha256(thread_id.encode("utf-8", "surrogatepass")).hexdigest()
     # No dots: 'nul.txt~…' would be a device on Windows.
     slug = "".join(c if c in _PLAIN and c != "." else "-" for c in thread_id[:32].lower())
     return f"{slug.lstrip('-_')[:32]}~{digest[:32]}"

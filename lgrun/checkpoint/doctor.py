@@ -5,13 +5,13 @@ its name. A thread that a run holds is left alone.
 """
 
 import errno
-import hashlib
 import os
 import stat
 from collections.abc import Callable, Iterator
 from typing import Literal, NamedTuple, TypeAlias
 
 from lgrun._fs import RealFs
+from lgrun._hashing import sha256
 from lgrun.checkpoint._chains import Inspection
 from lgrun.checkpoint._lock import LOCK, busy_message, is_alive, parse_holder, try_lock
 from lgrun.checkpoint._salvage import rewritten, salvage, thread_of_checkpoint
@@ -333,11 +333,11 @@ class _Doctor:
         """Check a version of the workflow's source."""
         path = f"{files.path}/{entry}"
         try:
-            sha256 = hashlib.sha256(self.fs.read_file(entry, files.fd)).hexdigest()
+            digest = sha256(self.fs.read_file(entry, files.fd)).hexdigest()
         except OSError as error:
             yield self.failed(path, error)
             return
-        if source_name(sha256) != entry and not entry.endswith(_ASIDE):
+        if source_name(digest) != entry and not entry.endswith(_ASIDE):
             yield self.found(
                 path, "damaged", "is not the source that its name says", f"rename it to {entry}{_ASIDE}",
                 lambda: self.fs.rename(entry, files.fd, entry + _ASIDE, files.fd),

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from lgrun import _hashing
 from lgrun._configuration import configured_switch
 from lgrun._fs import RealFs
 from lgrun.checkpoint._chains import Recalled
@@ -222,9 +223,7 @@ class FileSaver(BaseCheckpointSaver):
                 source = self._fs.read_file(source_name(sha256), files.fd)
             except FileNotFoundError:
                 return None
-            import hashlib
-
-            if hashlib.sha256(source).hexdigest() != sha256:
+            if _hashing.sha256(source).hexdigest() != sha256:
                 raise DamagedStateError(f"{files.path}/{source_name(sha256)} is damaged")
             return source
 

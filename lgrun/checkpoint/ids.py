@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from lgrun._hashing import blake2b
 from lgrun.checkpoint.base import Path
 
 __all__ = ["call_hash", "fresh_id", "in_uuid_form", "task_id"]
@@ -14,10 +15,7 @@ def task_id(seed: str, path: Path) -> str:
 
 def call_hash(seed: str, path: Path, salt: str) -> str:
     """Return 32 hex digits for a call, others for each `salt`."""
-    # It loads a large library, which those who only look at threads do not need.
-    import hashlib
-
-    return hashlib.blake2b(f"{seed}{path}{salt}".encode(), digest_size=16).hexdigest()
+    return blake2b(f"{seed}{path}{salt}".encode(), digest_size=16).hexdigest()
 
 
 def in_uuid_form(digits: str) -> str:

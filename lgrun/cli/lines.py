@@ -1,10 +1,10 @@
 """The lines of a batch: each one an input, checked, and the thread it is run on."""
 
-import hashlib
 import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from lgrun._hashing import sha256
 from lgrun.cli.diagnostics import Problem
 from lgrun.cli.env import Environment
 from lgrun.cli.inputs import strict_json
@@ -87,7 +87,7 @@ def _parse(data: bytes) -> Any:
 
 
 def _id_of(words: str, title: str) -> str:
-    return f"{slug(title)}-{hashlib.sha256(words.encode()).hexdigest()[:_DIGITS]}"
+    return f"{slug(title)}-{sha256(words.encode()).hexdigest()[:_DIGITS]}"
 
 
 def _id_at(key: str, value: Any) -> str:

@@ -1,6 +1,5 @@
 """Executing a workflow's file, so that it gets in nobody's way, and picking the workflow in it."""
 
-import hashlib
 import importlib
 import os
 import re
@@ -12,6 +11,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from lgrun._hashing import sha256
 from lgrun.cli import collecting, declared
 from lgrun.cli.diagnostics import Frames, Problem, frames_of, headline, interpreter, short_path
 from lgrun.cli.discover import Reference, project_root
@@ -46,7 +46,7 @@ class Loaded(NamedTuple):
     @property
     def sha256(self) -> str:
         """Return the version of the source."""
-        return hashlib.sha256(self.source).hexdigest()
+        return sha256(self.source).hexdigest()
 
     @property
     def title(self) -> str:
@@ -106,7 +106,7 @@ def load(reference: Reference, env: Environment, *, recorded: str | None = None)
 def private_name(path: Path) -> str:
     """Return the name under which a workflow file is loaded: stable, and in nobody's way."""
     stem = path.parent.name if path.stem == "__init__" else path.stem
-    digest = hashlib.sha256(os.fsencode(path)).hexdigest()[:12]
+    digest = sha256(os.fsencode(path)).hexdigest()[:12]
     return f"lgrun_workflow_{re.sub(r'[^0-9A-Za-z_]', '_', stem)}_{digest}"
 
 

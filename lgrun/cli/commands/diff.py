@@ -66,8 +66,7 @@ def _diff_values(env: Environment, saver: "Guarded", a: str, b: str | None) -> b
 
 
 def _diff_code(env: Environment, saver: "Guarded", a: str, b: str | None) -> bool:
-    import hashlib
-
+    from lgrun._hashing import sha256
     from lgrun.cli.comparing import code_now, saved_code
     from lgrun.cli.render.context import Line, diff_style
     from lgrun.cli.render.diff import counted, unified
@@ -78,7 +77,7 @@ def _diff_code(env: Environment, saver: "Guarded", a: str, b: str | None) -> boo
     lines = unified((first.name, first.source), (second.name, second.source))
     if wants_document(env):
         sides = [
-            {"name": each.name, "path": each.path or None, "sha256": hashlib.sha256(each.source).hexdigest()}
+            {"name": each.name, "path": each.path or None, "sha256": sha256(each.source).hexdigest()}
             for each in (first, second)
         ]
         added, removed = counted(lines)
