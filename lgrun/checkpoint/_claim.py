@@ -17,15 +17,12 @@ from lgrun.checkpoint._journal_file import JournalFile
 from lgrun.checkpoint._lock import ThreadLock, local_time
 from lgrun.checkpoint._not_stored import not_stored
 from lgrun.checkpoint._state_root import StateRoot
-from lgrun.checkpoint._thread_files import ThreadFiles
+from lgrun.checkpoint._thread_files import JOURNAL, ThreadFiles
 from lgrun.checkpoint.base import Checkpoint, Claim, PendingWrite, Saved
 from lgrun.checkpoint.document import check_new
 from lgrun.errors import DamagedStateError, StateError, StateIOError
 
 __all__ = ["Disk", "FileClaim", "Place"]
-
-_WRITTEN_UNDER = ("input", "step")
-"""Kinds of checkpoints under which the run that puts them writes, as a rule."""
 
 
 class Disk:
@@ -237,7 +234,7 @@ class FileClaim(Claim):
             self._files.put_source(sha256, self._source)
         planned = self._chains.planned(checkpoint)
         patches = {name: plan.patch for name, plan in planned.items()}
-        then = partial(self._new_journal, checkpoint.seq) if checkpoint.kind in _WRITTEN_UNDER else None
+        then = partial(self._new_journal, checkpoint.seq) if self._expects_writes(checkpoint) else None
         crc = self._files.put(checkpoint, patches, then)
         self._chains.wrote(checkpoint, planned, crc)
 
@@ -246,6 +243,12 @@ class FileClaim(Claim):
         if begins and checkpoint.origin is None and self._origin is not None:
             return replace(checkpoint, origin=self._origin)
         return checkpoint
+
+    def _expects_writes(self, checkpoint: Checkpoint) -> bool:
+        """Tell whether something will be written under a checkpoint: by a graph always, else as after the last input."""
+        if checkpoint.kind not in ("input", "step"):
+            return False
+        return bool(checkpoint.next) or self._latest < 2 or self._files.has(self._latest - 1, JOURNAL)
 
     def _new_journal(self, seq: int) -> None:
         self._journal = JournalFile(self._files, seq, listed=True)

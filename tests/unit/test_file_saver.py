@@ -126,19 +126,24 @@ def test_acknowledged_results_survive_kill(tmp_path: Path) -> None:
         assert len(names(FileSaver(directory))) == len(found) + 1
 
 
-def test_a_journal_in_which_nothing_was_written_is_removed(tmp_path: Path) -> None:
-    """It is made with its checkpoint, for a sync less."""
+def test_a_journal_is_made_with_its_checkpoint(tmp_path: Path) -> None:
+    """For a sync less, where something is likely to be written into it; if nothing was, it is removed."""
     claim = FileSaver(tmp_path).claim("t")
-    for seq in (1, 2):
-        claim.put(Checkpoint(thread="t", seq=seq, id=new_checkpoint_id(seq, bytes(12)), kind="input", step=0, at=""))
-        assert (tmp_path / f"threads/t/{seq:08}.writes.jsonl").exists()
+
+    def put(seq: int, kind: Any, **more: Any) -> bool:
+        claim.put(replace(checkpoint(seq), kind=kind, **more))
+        return (tmp_path / f"threads/t/{seq:08}.writes.jsonl").exists()
+
+    assert put(1, "input")
+    assert not put(2, "end")
+    assert not put(3, "input"), "nothing was written under the last input"
+    claim.append(3, [result(0)])
+    assert not put(4, "end")
+    assert put(5, "input")
+    assert put(6, "step", next=("a",))
     claim.release()
-    assert sorted(path.name for path in (tmp_path / "threads/t").iterdir()) == [
-        "00000001.json",
-        "00000002.json",
-        "lock",
-        "thread.json",
-    ]
+    journals = sorted(path.name[:8] for path in (tmp_path / "threads/t").glob("*.jsonl"))
+    assert journals == ["00000003"]
 
 
 def test_the_names_in_a_long_directory_are_not_read(tmp_path: Path) -> None:
