@@ -245,7 +245,7 @@ class FileClaim(Claim):
         return checkpoint
 
     def _expects_writes(self, checkpoint: Checkpoint) -> bool:
-        """Tell whether something will be written under a checkpoint: by a graph always, else as after the last input."""
+        """Tell whether something will be written under a checkpoint: by a graph always, else as last time."""
         if checkpoint.kind not in ("input", "step"):
             return False
         return bool(checkpoint.next) or self._latest < 2 or self._files.has(self._latest - 1, JOURNAL)
