@@ -170,8 +170,10 @@ class Table:
             self._prune(change.updated)
         old = self.find(change.namespace, change.key, change.updated)
         if old is None:
-            # An item that was forgotten and comes back is a new one, at the end.
+            # An item that was forgotten and comes back is a new one, at the end; so is its namespace.
             self._remove(change.namespace, change.key)
+            if all(row.is_over(change.updated) for row in self._spaces.get(change.namespace, {}).values()):
+                self._spaces.pop(change.namespace, None)
         if change.created is None:
             change.created = change.updated if old is None else old.created
         self._spaces.setdefault(change.namespace, {})[change.key] = change

@@ -325,6 +325,15 @@ def test_time_to_live(store: BaseStore, now: Now) -> None:
     assert keys(store.search(())) == ["ever", "short", "half"]
 
 
+def test_a_namespace_of_which_all_is_over_is_a_new_one(store: BaseStore, now: Now) -> None:
+    """It comes last, whether or not anybody has removed what was in it."""
+    store.put(("a",), "over", {}, ttl=0.5)
+    store.put(("b",), "left", {})
+    now.at += 31
+    store.put(("a",), "new", {})
+    assert keys(store.search((), refresh_ttl=False)) == ["left", "new"]
+
+
 def test_reading_begins_a_time_to_live_anew(store: BaseStore, now: Now) -> None:
     """A get and a search do, unless they say otherwise."""
     for key in ("got", "found", "left"):
