@@ -79,7 +79,7 @@ class FileStore(TableStore):
     def __del__(self) -> None:
         fd = getattr(self, "_fd", None)
         if fd is not None:
-            os.close(fd)
+            self._fs.close(fd)
 
     def _run(self, plan: Plan, vectors: dict[str, Vector]) -> list[Result]:
         now = self._now()
