@@ -8,6 +8,7 @@ import errno
 import os
 import stat
 from collections.abc import Callable, Iterator
+from itertools import count
 from typing import Literal, NamedTuple, TypeAlias
 
 from lgrun._fs import RealFs
@@ -236,6 +237,8 @@ class _Doctor:
         for entry in names:
             if entry.startswith(TEMPORARY):
                 yield self.litter(f"{path}/{entry}", entry, fd)
+            elif _ASIDE in entry:
+                yield Finding(f"{path}/{entry}", "note", "was set aside; it is not read, and can be deleted")
             elif entry not in parts and entry not in (NOTE, LOCK) and not entry.startswith("source-"):
                 yield Finding(f"{path}/{entry}", "note", "is not lgrun's; it is left alone")
         thread, findings = self.identity(fd, name, names, parts)
@@ -244,8 +247,18 @@ class _Doctor:
             return
         files = ThreadFiles(self.fs, fd, thread, path)
         chains = Inspection(files)
-        for entry, (kind, seq) in parts.items():
-            yield from self.part(files, chains, entry, kind, seq, names)
+        checked = [
+            (kind, seq, finding)
+            for entry, (kind, seq) in parts.items()
+            for finding in self.part(files, chains, entry, kind, seq, names)
+        ]
+        broken = {seq for kind, seq, finding in checked if kind == "checkpoint" and finding.verdict == "damaged"}
+        usable, back = self.go_back(files, parts, broken)
+        for _, seq, finding in checked:
+            aside = back is not None and seq > usable and finding.verdict == "damaged"
+            yield finding._replace(remedy="it is set aside", mended=back.mended) if aside and back else finding
+        if back is not None:
+            yield back
         for entry in names:
             if entry.startswith("source-"):
                 yield from self.source(files, entry)
@@ -309,6 +322,33 @@ class _Doctor:
         except OSError as error:
             yield self.failed(path, error)
 
+    def go_back(
+        self, files: ThreadFiles, parts: dict[str, tuple[str, int]], broken: set[int]
+    ) -> tuple[int, Finding | None]:
+        """Have a thread whose latest checkpoint cannot be read go on from the last one that can; return which."""
+        numbers = sorted(seq for kind, seq in parts.values() if kind == "checkpoint")
+        if not numbers or numbers[-1] not in broken:
+            return 0, None
+        usable = next((seq for seq in reversed(numbers) if seq not in broken and _is_usable(files, seq, broken)), 0)
+        if not usable:
+            return 0, None
+        # The latest first, and of each its journal, so that what is there at any time is a thread.
+        later = sorted(((seq, kind, entry) for entry, (kind, seq) in parts.items() if seq > usable), reverse=True)
+
+        there = frozenset(self.fs.listdir(files.fd))
+        # It may be the second time.
+        suffixes = (f"{_ASIDE}{n}" if n > 1 else _ASIDE for n in count(1))
+        aside = next(suffix for suffix in suffixes if there.isdisjoint(entry + suffix for *_, entry in later))
+
+        def set_aside() -> None:
+            for *_, entry in later:
+                self.fs.rename(entry, files.fd, entry + aside, files.fd)
+            self.fs.sync_dir(files.fd)
+
+        problem = f"cannot go on: the last checkpoint that can be read, with all that it needs, is {usable}"
+        remedy = f"go on from there; what came after it is kept, as NAME{aside}"
+        return usable, self.found(files.path, "damaged", problem, remedy, set_aside)
+
     def journal(self, files: ThreadFiles, entry: str, seq: int, path: str) -> Iterator[Finding]:
         """Check a journal line by line. Intact lines after a damaged one are kept."""
         saved = salvage(self.fs.read_file(entry, files.fd), files.thread_id, seq, path)
@@ -342,6 +382,15 @@ class _Doctor:
                 path, "damaged", "is not the source that its name says", f"rename it to {entry}{_ASIDE}",
                 lambda: self.fs.rename(entry, files.fd, entry + _ASIDE, files.fd),
             )  # fmt: skip
+
+
+def _is_usable(files: ThreadFiles, seq: int, broken: set[int]) -> bool:
+    """Tell whether a run can go on from a checkpoint: from what is in it, and from the run before."""
+    try:
+        Inspection(files).check(seq, last=True)
+        return files.checkpoint(seq).previous not in broken
+    except (StateError, OSError):
+        return False
 
 
 def _short(error: object, path: str) -> str:

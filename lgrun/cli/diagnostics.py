@@ -216,7 +216,9 @@ def explain(error: BaseException, *, thread: str | None = None, resume: str | No
         return Problem("bad-config", str(error))
     if isinstance(error, errors.StateError):
         kind = "newer-format" if isinstance(error, errors.NewerFormatError) else "damaged-state"
-        return Problem(kind, str(error), status=ExitStatus.REFUSED)
+        is_damaged = isinstance(error, errors.DamagedStateError)
+        hint = "what is wrong, and what can be done:  lgrun doctor" if is_damaged else None
+        return Problem(kind, str(error), status=ExitStatus.REFUSED, hint=hint)
     if isinstance(error, errors.ReplayMismatchError):
         return Problem(
             "replay-mismatch",

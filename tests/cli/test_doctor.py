@@ -53,17 +53,37 @@ def test_damage(filled: World) -> None:
     assert filled("list", "-q").stdout == "t\n"
 
 
-def test_what_cannot_be_mended(filled: World) -> None:
-    """A checkpoint that does not verify stays 6, also with --fix."""
+def test_a_result_that_cannot_be_read(filled: World) -> None:
+    """The thread goes on from the checkpoint before: what the tasks returned is known, so nothing runs again."""
     path = filled.state / "threads/t/00000002.json"
     path.write_bytes(path.read_bytes().replace(b"hello", b"jello"))
+    refused = filled("resume", "t")
+    assert (refused.code, refused.stderr.splitlines()[-1]) == (
+        6,
+        "  what is wrong, and what can be done:  lgrun doctor",
+    )
+
+    result = filled("doctor", "--fix")
+
+    assert result.code == 0
+    assert "✓ threads/t/00000002.json is damaged" in result.stdout
+    assert "is 1 → done: go on from there; what came after it is kept, as NAME.damaged" in result.stdout
+    assert filled("doctor").stdout.count("was set aside; it is not read, and can be deleted") == 1
+    again = filled("resume", "t")
+    assert (again.code, again.stdout) == (0, '"hello Ann"\n')
+
+
+def test_what_cannot_be_mended(filled: World) -> None:
+    """A first checkpoint that does not verify stays 6, also with --fix."""
+    for path in (filled.state / "threads/t").glob("0000000?.json"):
+        path.write_bytes(path.read_bytes().replace(b"kind", b"kimd"))
 
     result = filled("doctor", "--fix", "--json")
 
     assert result.code == 6
     assert result.json["schema"] == "lgrun.doctor/1"
-    [finding] = result.json["findings"]
-    assert (finding["path"], finding["verdict"], finding["mended"]) == ("threads/t/00000002.json", "damaged", False)
+    found = [(finding["path"], finding["verdict"], finding["mended"]) for finding in result.json["findings"]]
+    assert found == [(f"threads/t/0000000{number}.json", "damaged", False) for number in (1, 2)]
 
 
 def test_newer(filled: World) -> None:

@@ -2,12 +2,14 @@
 
 import hashlib
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import orjson
 import pytest
 
-from lgrun.checkpoint.base import PendingWrite
+from lgrun.checkpoint.base import Encoded, PendingWrite
 from lgrun.checkpoint.doctor import Finding, examine
 from lgrun.checkpoint.file import FileSaver
 from lgrun.errors import StateError
@@ -238,3 +240,53 @@ def test_damaged_checkpoint_cannot_be_mended(state: Path) -> None:
     [one] = found(state, mend=True)
     assert (one.path, one.verdict, one.remedy) == ("threads/t/00000001.json", "damaged", "")
     assert contents(state) == before
+
+
+@pytest.fixture
+def chat(tmp_path: Path) -> Path:
+    """A state directory with a thread of three runs, each of which builds on what the one before has returned."""
+    claim = FileSaver(tmp_path / "c").claim("t")
+    for run in range(3):
+        text = Encoded(json=orjson.dumps(["x" * 3000] * (run + 1)))
+        claim.put(replace(checkpoint(2 * run + 1), previous=2 * run or None))
+        claim.append(2 * run + 1, [result(run)])
+        claim.put(replace(checkpoint(2 * run + 2), kind="end", value=text))
+    claim.release()
+    assert b'"patches"' in (tmp_path / "c/threads/t/00000006.json").read_bytes()
+    return tmp_path / "c"
+
+
+@pytest.mark.parametrize(("damaged", "goes_on_from"), [(2, 6), (4, 3), (5, 6), (6, 5)])
+def test_going_back_to_what_can_be_read(chat: Path, damaged: int, goes_on_from: int) -> None:
+    """A run goes on from the last checkpoint that can be read, with what it needs; nothing is thrown away."""
+    thread = chat / "threads/t"
+    file = thread / f"{damaged:08}.json"
+    file.write_bytes(file.read_bytes().replace(b"kind", b"kimd"))
+    before = {path.name.removesuffix(".damaged"): path.read_bytes() for path in thread.iterdir()}
+    mended = [one for one in found(chat, mend=True) if one.mended]
+
+    assert [one.path for one in mended if one.path == "threads/t"] == (["threads/t"] if goes_on_from < 6 else [])
+    claim = FileSaver(chat).claim("t")
+    saved = claim.load()
+    assert saved is not None
+    assert saved.checkpoint.seq == goes_on_from
+    if saved.checkpoint.value is not None:
+        assert saved.checkpoint.value.tree() == ["x" * 3000] * 3
+    claim.put(checkpoint(goes_on_from + 1))
+    claim.release()
+    (thread / f"{goes_on_from + 1:08}.json").unlink()
+    after = {path.name.removesuffix(".damaged"): path.read_bytes() for path in thread.iterdir()}
+    assert {**after, "lock": b""} == {**before, "lock": b""}
+    assert all(path.exists() for path in [thread / f"{n:08}.json" for n in range(1, goes_on_from)])
+
+
+def test_going_back_twice(chat: Path) -> None:
+    """What was set aside the first time stays."""
+    file = chat / "threads/t/00000006.json"
+    for _ in range(2):
+        file.write_bytes(b"damaged")
+        assert any(one.mended for one in found(chat, mend=True))
+        assert not file.exists()
+    asides = sorted(path.name for path in (chat / "threads/t").glob("*.damaged*"))
+    assert asides == ["00000006.json.damaged", "00000006.json.damaged2"]
+    assert {one.problem for one in found(chat)} == {"was set aside; it is not read, and can be deleted"}
