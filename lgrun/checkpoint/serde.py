@@ -56,7 +56,7 @@ def _is_read_back(value: Any, text: bytes, around: int = 0) -> bool:
         ValueError: it is, or holds, an instance of a subclass, which marshal does not know.
         TypeError: it nests too deeply.
     """
-    if len(text) < LARGE or type(value) not in (list, dict) or not value:
+    if len(text) <= LARGE or type(value) not in (list, dict) or not value:
         # The comparison finds tuples and NaN.
         marshal.dumps(value)
         return bool(orjson.loads(text) == _within(value, around))

@@ -332,6 +332,14 @@ def test_one_odd_thing_in_a_large_value(odd: Any, place: int) -> None:
         assert same(handed, value)
 
 
+def test_a_piece_of_exactly_the_size_that_is_large() -> None:
+    """A piece of a large value may have any size: it is plain all the same."""
+    with patch.object(serde, "LARGE", 1000):
+        for size in range(600):
+            value = ["x" * size] * 8
+            assert encode(value).plain, size
+
+
 def test_plain_values_are_handed_on_as_they_are() -> None:
     """A plain value is handed on without a copy, and its JSON is itself."""
     value = {"a": [1, {"x": "y"}], "b": None}
