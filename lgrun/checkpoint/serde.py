@@ -127,7 +127,7 @@ def encode(value: Any) -> Encoded:
         if type(value) in _ATOMS:
             return Encoded(json=_compact(_dumped(value)), plain=True)
         text = _dumped(value)
-        is_large = len(text) >= LARGE
+        is_large = len(text) > LARGE
         is_read = _KEY_BYTES not in text and (is_large or not _too_deep(value, text))
         if is_read and _is_read_back(value, text, _spare_levels() if is_large else 0):
             return Encoded(json=_compact(text), plain=True)

@@ -333,11 +333,12 @@ def test_one_odd_thing_in_a_large_value(odd: Any, place: int) -> None:
 
 
 def test_a_piece_of_exactly_the_size_that_is_large() -> None:
-    """A piece of a large value may have any size: it is plain all the same."""
+    """A large value, and a piece of it, may have any size: it is plain all the same."""
     with patch.object(serde, "LARGE", 1000):
-        for size in range(600):
-            value = ["x" * size] * 8
-            assert encode(value).plain, size
+        for size in range(1100):
+            assert encode(["x" * size] * 8).plain, size
+            assert encode(["x" * size]).plain, size
+            assert encode({"a": ["x" * size, 1], "b": []}).plain, size
 
 
 def test_plain_values_are_handed_on_as_they_are() -> None:
