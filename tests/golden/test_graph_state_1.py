@@ -6,8 +6,8 @@ It is never written again: made once, from the root of the repository, by
 """
 
 import operator
-import shutil
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any, TypedDict
 
@@ -70,12 +70,9 @@ def make(directory: Path) -> None:
     graph(directory).invoke({"log": []}, THREAD)
 
 
-def test_goes_on(tmp_path: Path) -> None:
+def test_goes_on(copy_of: Callable[[str], Path]) -> None:
     """What had finished is known, what waits is asked, a join and a deferred node are still to come."""
-    copy = tmp_path / "state"
-    shutil.copytree(Path(__file__).with_name("graph-state-1"), copy)
-    copy.chmod(0o700)
-    flow = graph(copy)
+    flow = graph(copy_of("graph-state-1"))
     state = flow.get_state(THREAD)
     assert state.next == ("ask",)
     assert state.values == {"log": ["beside", ("first", 1), 7]}

@@ -5,8 +5,8 @@ It is never written again: made once, from the root of the repository, by
     PYTHONPATH=. python tests/golden/test_patched_1.py tests/golden/patched-1
 """
 
-import shutil
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -55,11 +55,8 @@ def make(directory: Path) -> None:
 
 
 @pytest.fixture
-def state(tmp_path: Path) -> Path:
-    copy = tmp_path / "state"
-    shutil.copytree(Path(__file__).with_name("patched-1"), copy)
-    copy.chmod(0o700)
-    return copy
+def state(copy_of: Callable[[str], Path]) -> Path:
+    return copy_of("patched-1")
 
 
 def test_read(state: Path) -> None:

@@ -8,8 +8,8 @@ A later format gets a directory and a module of its own beside it.
 """
 
 import hashlib
-import shutil
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -96,12 +96,8 @@ def make(directory: Path) -> None:
 
 
 @pytest.fixture
-def saver(tmp_path: Path) -> FileSaver:
-    """A copy, since git keeps no permissions."""
-    copy = tmp_path / "state"
-    shutil.copytree(Path(__file__).with_name("state-1"), copy)
-    copy.chmod(0o700)
-    return FileSaver(copy)
+def saver(copy_of: Callable[[str], Path]) -> FileSaver:
+    return FileSaver(copy_of("state-1"))
 
 
 def test_loads(saver: FileSaver) -> None:
