@@ -12,7 +12,7 @@ from typing import Any
 import orjson
 
 from lgrun.checkpoint.base import BaseCheckpointSaver, Saved
-from tests.benchmarks.comparing import Bench, Line, Measure, medians
+from tests.benchmarks.comparing import Bench, Line, Measure, grown, medians
 from tests.benchmarks.libraries import Library, new_thread, timed
 
 TURN = 600
@@ -155,13 +155,5 @@ def per_turn(bench: Bench) -> Iterator[Line]:
 
                 return some_turns
 
-            found = medians({"many": measure(many), "few": measure(few)}, bench.rounds)
-        yield Line(
-            case="growth",
-            what=f"turn {many:,}, {kind}",
-            unit="µs per turn",
-            lgrun=found["many"],
-            against=f"turn {few:,}",
-            other=found["few"],
-            at_most=1.3,
-        )
+            what, against = f"turn {many:,}, {kind}", f"turn {few:,}"
+            yield grown(bench, few, many, measure, what=what, against=against, unit="µs per turn")

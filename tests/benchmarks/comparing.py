@@ -89,3 +89,45 @@ def medians(measures: Mapping[str, Measure], rounds: int) -> dict[str, float]:
             gc.collect()
             taken[name].append(measures[name]())
     return {name: statistics.median(figures) for name, figures in taken.items()}
+
+
+def compared(
+    bench: Bench,
+    kind: str,
+    measure: Callable[[Library], Measure],
+    *,
+    case: str,
+    what: str,
+    unit: str,
+    at_least: float | None = None,
+    at_most: float | None = None,
+) -> Line:
+    """Measure both libraries with a kind of saver and return the line, which has the last five of these."""
+    theirs = bench.langgraph.label(kind)
+    found = medians({"lgrun": measure(bench.lgrun), theirs: measure(bench.langgraph)}, bench.rounds)
+    return Line(
+        case=case,
+        what=what,
+        unit=unit,
+        lgrun=found["lgrun"],
+        against=theirs,
+        other=found[theirs],
+        at_least=at_least,
+        at_most=at_most,
+    )
+
+
+def grown(
+    bench: Bench, few: int, many: int, measure: Callable[[int], Measure], *, what: str, against: str, unit: str
+) -> Line:
+    """Measure what one costs among many and among few, and return the line."""
+    found = medians({"many": measure(many), "few": measure(few)}, bench.rounds)
+    return Line(
+        case="growth",
+        what=what,
+        unit=unit,
+        lgrun=found["many"],
+        against=against,
+        other=found["few"],
+        at_most=1.3,
+    )

@@ -4,7 +4,7 @@ import time
 from collections.abc import Iterator
 from typing import Any, TypedDict
 
-from tests.benchmarks.comparing import Bench, Line, Measure, medians
+from tests.benchmarks.comparing import Bench, Line, Measure, compared
 from tests.benchmarks.libraries import Library, new_thread
 
 
@@ -42,16 +42,8 @@ def superstep(bench: Bench) -> Iterator[Line]:
             _run(graph, 10, durability, new_thread())
             return lambda: _run(graph, bench.tasks, durability, new_thread()) / bench.tasks * 1e6
 
-        theirs = bench.langgraph.label(kind)
-        found = medians({"lgrun": measure(bench.lgrun), theirs: measure(bench.langgraph)}, bench.rounds)
-        yield Line(
-            case="superstep",
-            what=kind if kind == "memory" else f"{kind}, {durability}",
-            unit="µs per step",
-            lgrun=found["lgrun"],
-            against=theirs,
-            other=found[theirs],
-        )
+        what = kind if kind == "memory" else f"{kind}, {durability}"
+        yield compared(bench, kind, measure, case="superstep", what=what, unit="µs per step")
 
 
 def history(bench: Bench) -> Iterator[Line]:
@@ -73,13 +65,4 @@ def history(bench: Bench) -> Iterator[Line]:
 
             return look
 
-        theirs = bench.langgraph.label(kind)
-        found = medians({"lgrun": measure(bench.lgrun), theirs: measure(bench.langgraph)}, bench.rounds)
-        yield Line(
-            case="history",
-            what=kind,
-            unit="µs per checkpoint",
-            lgrun=found["lgrun"],
-            against=theirs,
-            other=found[theirs],
-        )
+        yield compared(bench, kind, measure, case="history", what=kind, unit="µs per checkpoint")

@@ -12,7 +12,7 @@ from typing import Any
 
 import orjson
 
-from tests.benchmarks.comparing import Bench, Line, Measure, medians
+from tests.benchmarks.comparing import Bench, Line, Measure, compared
 from tests.benchmarks.libraries import Library, timed
 
 ROOT = Path(__file__).parents[2]
@@ -55,18 +55,8 @@ def large(bench: Bench) -> Iterator[Line]:
         _hand_over(library, saver, payload[:10], "sync")
         return lambda: _hand_over(library, saver, payload, "sync") * 1e3
 
-    theirs = bench.langgraph.label("files")
-    found = medians({"lgrun": measure(bench.lgrun), theirs: measure(bench.langgraph)}, bench.rounds)
     what = f"{megabytes:.0f} MB result"
-    yield Line(
-        case="large",
-        what=f"{what}, files, sync",
-        unit="ms",
-        lgrun=found["lgrun"],
-        against=theirs,
-        other=found[theirs],
-        at_most=2.5,
-    )
+    yield compared(bench, "files", measure, case="large", what=f"{what}, files, sync", unit="ms", at_most=2.5)
     yield Line(
         case="large",
         what=f"{what}, memory",

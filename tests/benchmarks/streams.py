@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from tests.benchmarks.comparing import Bench, Line, Measure, medians
+from tests.benchmarks.comparing import Bench, Line, Measure, compared
 from tests.benchmarks.libraries import Library, new_thread
 
 
@@ -65,7 +65,7 @@ def _warm(listen: Callable[[int], float], n: int) -> float:
 
 def stream(bench: Bench) -> Iterator[Line]:
     """One task that writes many custom events."""
-    theirs, n = bench.langgraph.label("memory"), bench.tasks
+    n = bench.tasks
     for program, what in ((_stream, "custom events"), (_astream, "custom events, asyncio")):
 
         def measure(library: Library) -> Measure:
@@ -73,13 +73,4 @@ def stream(bench: Bench) -> Iterator[Line]:
             program(library, saver, 10)
             return lambda: program(library, saver, n) / n * 1e6
 
-        found = medians({"lgrun": measure(bench.lgrun), theirs: measure(bench.langgraph)}, bench.rounds)
-        yield Line(
-            case="stream",
-            what=what,
-            unit="µs per event",
-            lgrun=found["lgrun"],
-            against=theirs,
-            other=found[theirs],
-            at_least=6,
-        )
+        yield compared(bench, "memory", measure, case="stream", what=what, unit="µs per event", at_least=6)

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from itertools import product
 from typing import Any
 
-from tests.benchmarks.comparing import Bench, Line, Measure, medians
+from tests.benchmarks.comparing import Bench, Line, Measure, grown, medians
 from tests.benchmarks.floors import append_and_sync, journal_lines, synced_pieces
 from tests.benchmarks.libraries import Library, new_thread, timed, timed_async
 
@@ -226,13 +226,5 @@ def growth(bench: Bench) -> Iterator[Line]:
             times = min(many // n, 10)
             return lambda: sum(program(bench.lgrun, saver, durability, n) for _ in range(times)) / n / times * 1e6
 
-        found = medians({"many": measure(many), "few": measure(few)}, bench.rounds)
-        yield Line(
-            case="growth",
-            what=f"{program.__name__.strip('_').replace('_', '-')} of {many:,}, {kind}",
-            unit="µs per task",
-            lgrun=found["many"],
-            against=f"of {few:,}",
-            other=found["few"],
-            at_most=1.3,
-        )
+        what = f"{program.__name__.strip('_').replace('_', '-')} of {many:,}, {kind}"
+        yield grown(bench, few, many, measure, what=what, against=f"of {few:,}", unit="µs per task")
