@@ -10,12 +10,9 @@ has lasted for a tick. Where nothing else was recorded before its result, the re
 import threading
 from collections.abc import Callable, Iterator
 
-from lgrun._engine.ticks import TICKS
+from lgrun._engine.ticks import QUIET, TICKS
 from lgrun.checkpoint.base import Checkpoint, Claim, PendingWrite
 from lgrun.types import Durability
-
-_QUIET_LOOKS = 10
-"""How many looks in a row find no call that began before there are no more."""
 
 
 class Journal:
@@ -103,7 +100,7 @@ class Journal:
     def _look_on(self) -> Iterator[None]:
         """Write the starts of calls that last, as long as calls begin."""
         quiet, noted, oldest = 0, self._noted, None
-        while quiet < _QUIET_LOOKS:
+        while quiet < QUIET:
             yield
             with self._lock:
                 quiet = 0 if self._begun or noted != self._noted else quiet + 1
@@ -112,7 +109,7 @@ class Journal:
                 # What is queued is about to be written, and takes along what is later.
                 if lasts := oldest is not None and oldest is before and not self._queue and not self._is_writing:
                     lasting, self._begun, self._is_writing = self._begun, [], True
-                self._is_watched = quiet < _QUIET_LOOKS
+                self._is_watched = quiet < QUIET
             if lasts:
                 self._write_begun(lasting)
 

@@ -6,10 +6,13 @@ import time
 from collections.abc import Iterator
 from queue import SimpleQueue
 
-__all__ = ["TICK", "TICKS", "Ticks"]
+__all__ = ["QUIET", "TICKS", "Ticks"]
 
-TICK = 0.001
+_TICK = 0.001
 """Seconds between two looks."""
+
+QUIET = 10
+"""After how many looks in a row that find nothing a look may end: to begin anew costs more than some for nothing."""
 
 _OVER = object()
 
@@ -44,7 +47,7 @@ class Ticks:
         while True:
             wakes.get()
             while self._looks:
-                time.sleep(TICK)
+                time.sleep(_TICK)
                 for look in tuple(self._looks):
                     if next(look, _OVER) is _OVER:
                         with self._lock:

@@ -10,7 +10,7 @@ from queue import SimpleQueue
 from typing import Any
 
 from lgrun._engine.future import TaskFuture
-from lgrun._engine.ticks import TICKS
+from lgrun._engine.ticks import QUIET, TICKS
 
 __all__ = ["MAX_WORKERS", "WORKERS", "LimitedWorkers", "Workers"]
 
@@ -19,9 +19,6 @@ MAX_WORKERS = 32
 
 _LONGEST_PAUSE = 30
 """Ticks between two looks at the calls that wait, where all threads that there may be are at work."""
-
-_QUIET_LOOKS = 10
-"""How many looks in a row find nothing before there are no more."""
 
 
 class _Local(threading.local):
@@ -164,7 +161,7 @@ class Workers:
         """Look at the queue, as long as calls come."""
         begun, waited, quiet, count, pause = -1, False, 0, 1, 1
         wall, busy = time.monotonic(), time.process_time()
-        while quiet < _QUIET_LOOKS:
+        while quiet < QUIET:
             for _ in range(pause):
                 yield
             then, spent, wall, busy = wall, busy, time.monotonic(), time.process_time()
@@ -178,7 +175,7 @@ class Workers:
                     pause = count = 1
                 quiet = 0 if self._calls or begun != self._begun else quiet + 1
                 begun, waited = self._begun, bool(self._calls)
-                self._is_watched = quiet < _QUIET_LOOKS
+                self._is_watched = quiet < QUIET
                 if not self._is_watched and self._calls:
                     # It came after the look, from a thread that may have seen that calls are looked at.
                     self._is_watched, quiet = True, 0
