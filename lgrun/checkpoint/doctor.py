@@ -255,8 +255,9 @@ class _Doctor:
         broken = {seq for kind, seq, finding in checked if kind == "checkpoint" and finding.verdict == "damaged"}
         usable, back = self.go_back(files, parts, broken)
         for _, seq, finding in checked:
-            aside = back is not None and seq > usable and finding.verdict == "damaged"
-            yield finding._replace(remedy="it is set aside", mended=back.mended) if aside and back else finding
+            if back is not None and seq > usable and finding.verdict == "damaged":
+                finding = finding._replace(remedy="it is set aside", mended=back.mended)
+            yield finding
         if back is not None:
             yield back
         for entry in names:
