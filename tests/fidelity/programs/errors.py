@@ -142,7 +142,7 @@ def caught_and_gone_on(api: Api) -> Iterator[Any]:
 def a_failing_sibling(api: Api) -> Iterator[Any]:
     """In threads the others finish and are saved."""
     ran: list[str] = []
-    started, go = threading.Event(), threading.Event()
+    started, go, ended = threading.Event(), threading.Event(), threading.Event()
 
     @api.task
     def slow() -> str:
@@ -156,6 +156,7 @@ def a_failing_sibling(api: Api) -> Iterator[Any]:
         assert started.wait(10)
         ran.append("bad")
         go.set()
+        assert ended.wait(10)
         if ran.count("bad") == 1:
             raise ValueError("bad")
         return "good"
@@ -163,6 +164,8 @@ def a_failing_sibling(api: Api) -> Iterator[Any]:
     @api.entrypoint(checkpointer=api.new_saver())
     def main(x: int) -> Any:
         later = slow()
+        # LangGraph saves what a task returned a moment after its future has it, and before this is called.
+        later.add_done_callback(lambda _: ended.set())
         return [bad().result(), later.result()]
 
     # Whether the stream still shows what the other one returned is a matter of chance under LangGraph.
