@@ -13,7 +13,7 @@ from lgrun._engine.context import current
 from lgrun._engine.events import Event, Namespace, RunEnded
 from lgrun._engine.frame import Frame
 from lgrun._engine.lifecycle import run_flow, update_flow
-from lgrun._engine.model import Function
+from lgrun._engine.model import Function, StreamReader
 from lgrun._engine.program import Program
 from lgrun._engine.request import Config, Request, RunOptions, merged, outcome, thread_id
 from lgrun._engine.run import Run
@@ -28,6 +28,7 @@ from lgrun.store.base import BaseStore
 from lgrun.types import CachePolicy, RetryPolicy, StateSnapshot, StateUpdate, StreamMode
 
 if TYPE_CHECKING:
+    from lgrun._engine.astream import AsyncBeside
     from lgrun.checkpoint.forking import Point
     from lgrun.drawing import Graph
 
@@ -143,7 +144,7 @@ class Workflow:
             self._nested(outer, request.root, request.collect, input, request.context)
             yield from request.chunks
             return
-        beside: Beside[Any] = Beside(partial(self._run_streamed, request), input)
+        beside: Beside[Any] = Beside(partial(self._run_streamed, request), input, eager=request.eager)
         try:
             yield from request.shown(beside)
         finally:
@@ -179,7 +180,10 @@ class Workflow:
         request = self._request(config, options, "updates", None)
         messages = request.messages or (None if tokens else False)
         told: dict[str, Any] = {"on_change": on_change, "by": by, "given": given, "wait": wait, "messages": messages}
-        start = partial(self._run, request, is_async=self._is_async, checkpoints=checkpoints, **told)
+
+        def start(stream: Beside[Event]) -> Run:
+            return self._run(request, stream.put, stream, is_async=self._is_async, checkpoints=checkpoints, **told)
+
         if not self._is_async:
             return EventStream(start, input)
         from lgrun._engine.aio import drive_alone
@@ -219,7 +223,7 @@ class Workflow:
         listener = None if request.silent else request.collect
         if outer is not None:
             return request.nested_result(await self._anested(outer, request.root, listener, input, request.context))
-        return request.result(await self._adrive(input, partial(self._run, request), listener))
+        return request.result(await _driven(self._run(request, listener, is_async=True), input))
 
     async def astream(
         self, input: Any, config: Config | None = None, **options: Unpack[RunOptions]
@@ -234,7 +238,8 @@ class Workflow:
             for chunk in request.chunks:
                 yield chunk
             return
-        beside: AsyncBeside[Any] = AsyncBeside(partial(self._adrive, input, partial(self._run_streamed, request)))
+        start = partial(self._run_streamed, request, is_async=True)
+        beside: AsyncBeside[Any] = AsyncBeside(lambda beside: _driven(start(beside), input), eager=request.eager)
         try:
             while await beside.come():
                 for chunk in request.shown(beside.take()):
@@ -274,7 +279,13 @@ class Workflow:
         return request
 
     def _run(
-        self, request: Request, emit: Callable[[Event], None] | None, *, is_async: bool = False, **settings: Any
+        self,
+        request: Request,
+        emit: Listener | None,
+        reader: StreamReader | None = None,
+        *,
+        is_async: bool = False,
+        **settings: Any,
     ) -> Run:
         if not is_async:
             self._check_sync()
@@ -286,12 +297,14 @@ class Workflow:
         asked = request.settings(saved=self.checkpointer is not None, retry=self._retry, nests=self._nests)
         settings |= {"store": self.store, "cache": self.cache, "policy": self._extras.policy}
         settings["context"] = self._context(request.context)
-        return Run(self._program, self.checkpointer, asked._replace(**settings), real_world(), emit)
+        return Run(self._program, self.checkpointer, asked._replace(**settings), real_world(), emit, reader)
 
-    def _run_streamed(self, request: Request, put: Callable[[Any], None], *, is_async: bool = False) -> Run:
-        """Return a run that tells `put` of events, and of chunks past them."""
-        run = self._run(request, None if request.custom_alone else put, is_async=is_async)
-        run.shortcut = request.shortcut(put)
+    def _run_streamed(
+        self, request: Request, beside: "Beside[Any] | AsyncBeside[Any]", *, is_async: bool = False
+    ) -> Run:
+        """Return a run that tells its reader of events, and of chunks past them."""
+        run = self._run(request, None if request.custom_alone else beside.put, beside, is_async=is_async)
+        run.shortcut = request.shortcut(beside.put)
         return run
 
     def _context(self, given: Any) -> Any:
@@ -301,12 +314,6 @@ class Workflow:
             return given
         makes = dataclasses.is_dataclass(schema) or hasattr(schema, "model_fields")
         return schema(**given) if makes else given
-
-    async def _adrive(self, input: Any, start: Callable[..., Run], *listeners: Listener | None) -> RunEnded:
-        from lgrun._engine.aio import AsyncDriver
-
-        run = start(*listeners, is_async=True)
-        return await AsyncDriver(run).drive(run_flow(run, input))
 
     def _check_sync(self) -> None:
         if self._is_async:
@@ -551,6 +558,13 @@ def workflows_in(function: Callable[..., Any]) -> list[Workflow]:
         return []
     known = inspect.getclosurevars(plain)
     return [value for value in [*known.globals.values(), *known.nonlocals.values()] if isinstance(value, Workflow)]
+
+
+async def _driven(run: Run, input: Any) -> RunEnded:
+    """Run on the running event loop."""
+    from lgrun._engine.aio import AsyncDriver
+
+    return await AsyncDriver(run).drive(run_flow(run, input))
 
 
 async def _in_thread(function: Callable[..., Any], *arguments: Any, **options: Any) -> Any:

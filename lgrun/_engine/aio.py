@@ -16,6 +16,7 @@ from lgrun._engine.model import (
     Execute,
     Flush,
     Function,
+    HandOver,
     Instruction,
     Io,
     Outcome,
@@ -82,6 +83,8 @@ class AsyncDriver:
                 return await self._hop(step.action)
             case Sleep():
                 await asyncio.sleep(step.seconds)
+            case HandOver():
+                await step.reader.hand_over(step.hold)
             case Together():
                 return await self._together(step)
             case Settle():

@@ -10,6 +10,9 @@ from lgrun._engine.events import RunEnded
 
 T = TypeVar("T")
 
+_TURN = object()
+"""In a queue: here the run waits for its reader."""
+
 
 class AsyncBeside(Generic[T]):
     """A run on the running event loop, seen through what it puts into a queue, from any thread.
@@ -17,21 +20,56 @@ class AsyncBeside(Generic[T]):
     The reader is woken once for all that has come until it looks.
 
     Args:
-        drive: runs it, given where it puts things.
+        drive: makes the run, which tells `put` of what happens, and runs it.
+        eager: what is put is never held back for the next turn of the reader.
+
+    Attributes:
+        paced: the run waits for its reader before each step.
+        left: nobody reads any more; never, since the run is cancelled instead.
     """
 
-    def __init__(self, drive: Callable[[Callable[[T], None]], Coroutine[Any, Any, RunEnded]]) -> None:
+    paced, left = True, False
+
+    def __init__(self, drive: Callable[["AsyncBeside[T]"], Coroutine[Any, Any, RunEnded]], *, eager: bool) -> None:
         self._loop = asyncio.get_running_loop()
-        self._items: deque[T] = deque()
+        self._items: deque[Any] = deque()
+        self._eager = eager
+        self._held: list[Any] | None = None
+        self._turn: asyncio.Future[None] = self._loop.create_future()
         # At most one, the reader. Whoever takes it out, which is atomic, wakes it.
         self._sleepers: list[asyncio.Future[None]] = []
-        self._work = asyncio.ensure_future(drive(self._put))
-        self._work.add_done_callback(lambda _: self._wake())
+        self._work = asyncio.ensure_future(drive(self))
+        self._work.add_done_callback(self._over)
 
-    def _put(self, item: T) -> None:
+    def put(self, item: T) -> None:
+        """Take what is to be read."""
+        held = self._held
+        if held is None:
+            self._hand_on(item)
+        else:
+            held.append(item)
+
+    async def hand_over(self, hold: bool) -> None:
+        """Wait until the reader has taken all and asks for more; `hold` what comes next for then."""
+        self._release()
+        self._turn = self._loop.create_future()
+        self._hand_on(_TURN)
+        await self._turn
+        self._held = [] if hold and not self._eager else None
+
+    def _hand_on(self, item: Any) -> None:
         self._items.append(item)
         if self._sleepers:
             self._wake()
+
+    def _release(self) -> None:
+        held, self._held = self._held, None
+        for item in held or ():
+            self._hand_on(item)
+
+    def _over(self, work: "asyncio.Future[RunEnded]") -> None:
+        self._release()
+        self._wake()
 
     def _wake(self) -> None:
         try:
@@ -61,7 +99,11 @@ class AsyncBeside(Generic[T]):
         """Take out, one after another, what has come, and what comes meanwhile."""
         items = self._items
         while items:
-            yield items.popleft()
+            item = items.popleft()
+            if item is _TURN:
+                _rouse(self._turn)
+            else:
+                yield item
 
     async def ended(self) -> RunEnded:
         """Return the last event of the run."""

@@ -83,7 +83,7 @@ class _Own(Course):
     def __init__(self, run: Run, opened: Opened) -> None:
         settings, own = run.settings, run.program.pauses
         pauses = Pauses(settings.pause_before or own.before, settings.pause_after or own.after)
-        super().__init__(run, run.program, pauses, tried=not opened.fresh)
+        super().__init__(run, run.program, pauses, tried=not opened.fresh, reader=run.reader)
         self.state = opened.state
         self.point = opened.checkpoint
 
@@ -92,8 +92,6 @@ class _Own(Course):
         reason = self.run.control.drain_reason
         if reason is not None and not calls[0].hidden:
             return GraphDrained(reason)
-        if self.run.left and self.program.stepwise:
-            return RunCancelled("the reader of its stream, who left")
         return super().before(state, calls, live)
 
     def after(self, state: Any, calls: Sequence[NodeCall], results: Sequence[Any]) -> Life[BaseException | None]:

@@ -1,7 +1,7 @@
 """The values that the engine's rooms hand to each other."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple, TypeAlias, TypedDict
+from typing import Any, NamedTuple, Protocol, TypeAlias, TypedDict
 
 from lgrun.checkpoint.base import Path
 from lgrun.types import CachePolicy, RetryPolicy, TimeoutPolicy
@@ -101,6 +101,21 @@ class RunCancelled(BaseException):
     """Unwinds the workflow's code when its run is to stop."""
 
 
+class StreamReader(Protocol):
+    """Whoever reads the stream of a run.
+
+    Attributes:
+        paced: no step is made before it has read all of the one before and asks for more.
+        left: it reads no more.
+    """
+
+    paced: bool
+    left: bool
+
+    def hand_over(self, hold: bool) -> Any:
+        """Wait as `HandOver` says; a coroutine for runs on an event loop."""
+
+
 # What a flow asks its driver to do. A flow is a generator that yields these and is sent what came of them.
 
 
@@ -132,6 +147,18 @@ class Io(NamedTuple):
     action: Callable[[], Any]
 
 
+class HandOver(NamedTuple):
+    """Wait until a reader has taken all that has come for it and asks for more.
+
+    Args:
+        reader: the reader.
+        hold: what comes until the next time is for then; else it may take it at once.
+    """
+
+    reader: StreamReader
+    hold: bool
+
+
 class Together(NamedTuple):
     """Step through several flows at the same time; answered with their outcomes, in order.
 
@@ -156,4 +183,4 @@ def below(path: Path, other: Path) -> bool:
     return len(path) > len(other) and path[: len(other)] == other
 
 
-Instruction: TypeAlias = Execute | Sleep | Flush | Io | Together | Settle
+Instruction: TypeAlias = Execute | Sleep | Flush | Io | HandOver | Together | Settle

@@ -109,6 +109,12 @@ class Request:
         """Somebody wants to hear of chat messages."""
         return "messages" in [*_several(self._mode), *self._printed]
 
+    @property
+    def eager(self) -> bool:
+        """What comes of a step is shown at once, even that of a node alone: somebody wants to see code at work."""
+        modes = [*_several(self._mode), *self._printed]
+        return "custom" in modes or "messages" in modes or self._options.get("subgraphs", False)
+
     def settings(self, *, saved: bool, retry: Sequence[RetryPolicy], nests: Callable[[], bool]) -> Settings:
         """Return what the run is told; a `saved` one needs a thread. `nests` is asked only if it matters."""
         modes = [*_several(self._mode), *self._printed]

@@ -18,7 +18,7 @@ from lgrun._engine.chat import Chat
 from lgrun._engine.events import Event, QuestionAsked, ReplayMismatch, TaskCached
 from lgrun._engine.frame import Frame
 from lgrun._engine.journal import Journal
-from lgrun._engine.model import Flush, Function, Instruction, NodeCall, RunCancelled
+from lgrun._engine.model import Flush, Function, Instruction, NodeCall, RunCancelled, StreamReader
 from lgrun._engine.program import Program
 from lgrun._engine.settings import Settings, World
 from lgrun._engine.writing import Shortcut
@@ -60,6 +60,7 @@ class Run:
         settings: what the caller asked for.
         world: clock, randomness and the like.
         emit: called with every event, from any thread; None when nobody listens.
+        reader: who reads the stream that comes of it, if there is one.
 
     Attributes:
         listeners: who is told of what happens in some nested runs, and in which.
@@ -75,6 +76,7 @@ class Run:
         settings: Settings,
         world: World,
         emit: Callable[[Event], None] | None = None,
+        reader: StreamReader | None = None,
     ) -> None:
         self.program = program
         self.saver = saver
@@ -101,9 +103,10 @@ class Run:
         self.previous: Any = None
         self.seed = world.token(8).hex()
         self.stopped: BaseException | None = None
-        self.left = self.timed = False
+        self.timed = False
         self.counting = threading.Lock()
         self.shortcut: Shortcut | None = None
+        self.reader = reader
         self._emit = emit
         self.listeners: tuple[tuple[tuple[str, ...], Callable[[Event], None]], ...] = ()
         self._lock = threading.Lock()

@@ -7,7 +7,18 @@ from lgrun._engine.caching import kept, sought
 from lgrun._engine.events import Namespace, NodeCached, NodeFailed, NodeFinished, NodeInterrupted, NodeStarted
 from lgrun._engine.flow import Flow, attempts, error_record, save_questions
 from lgrun._engine.frame import Frame
-from lgrun._engine.model import Instruction, NodeCall, NodeResult, Outcome, Raised, Returned, RunCancelled, Together
+from lgrun._engine.model import (
+    HandOver,
+    Instruction,
+    NodeCall,
+    NodeResult,
+    Outcome,
+    Raised,
+    Returned,
+    RunCancelled,
+    StreamReader,
+    Together,
+)
 from lgrun._engine.program import Names, Pauses, Program
 from lgrun._engine.run import Run
 from lgrun.checkpoint.base import Path, PendingWrite
@@ -32,6 +43,7 @@ class Course:
         outer: the frame that called the program, None for the run's own.
         path: where it was called.
         ns: the chain of nested runs it belongs to.
+        reader: who reads the program's stream, if that is somebody of its own.
     """
 
     def __init__(
@@ -44,12 +56,14 @@ class Course:
         outer: Frame | None = None,
         path: Path = (),
         ns: Namespace = (),
+        reader: StreamReader | None = None,
     ) -> None:
         self.run = run
         self.program = program
         self.outer = outer
         self.path = path
         self.ns = ns
+        self.reader = reader
         self.cached = False
         self._pauses = pauses
         self._tried = tried
@@ -127,6 +141,13 @@ def _step(course: Course, state: Any, calls: Sequence[NodeCall]) -> Flow:
         return Raised(stop)
     if run.heard and (live or course.outer is None):
         _announce(course, calls, frames, results)
+    reader = course.reader
+    if reader is not None and live:
+        if reader.paced:
+            # What a node alone does is shown when its step is over, as in LangGraph.
+            yield HandOver(reader, hold=len(live) == 1 and course.program.stepwise)
+        if reader.left and course.program.stepwise:
+            return Raised(RunCancelled("the reader of its stream, who left"))
     flows = [_node(course, frames[number], calls[number], held) for number in live]
     outcomes: Sequence[Outcome]
     if len(flows) == 1:

@@ -1,10 +1,12 @@
 """A run on a thread of its own, seen through its events."""
 
+import atexit
 import threading
 from collections.abc import Callable, Generator, Iterator
 from contextvars import copy_context
 from queue import Empty, SimpleQueue
 from typing import Any, Generic, TypeVar
+from weakref import WeakSet
 
 from lgrun._engine.context import current
 from lgrun._engine.events import Event, RunEnded
@@ -17,8 +19,19 @@ T = TypeVar("T")
 _GLANCE = 0.5
 """Seconds after which a wait for what comes next begins anew."""
 
-_END = object()
-"""The last thing in a queue."""
+_TURN, _END = object(), object()
+"""In a queue: here the run waits for its reader; the last thing."""
+
+
+_READ: WeakSet["Beside[Any]"] = WeakSet()
+"""Those that have begun."""
+
+
+@atexit.register
+def _leave_all() -> None:
+    """Leave the streams that nobody has read to their ends: later their threads could not end in good order."""
+    for each in list(_READ):
+        each.leave()
 
 
 def _drive(run: Run, input: Any) -> RunEnded:
@@ -29,22 +42,34 @@ class Beside(Generic[T]):
     """A run on a thread of its own, seen through what it puts into a queue.
 
     Args:
-        start: makes the run, given where it puts things; called at the first `next`.
+        start: makes the run, which tells `put` of what happens; called at the first `next`.
         input: what the run is given.
         drive: runs it, in that thread.
+        eager: what is put is never held back for the next turn of the reader.
 
     Attributes:
+        put: takes what is to be read.
         ended: the run's last event, once it has happened.
+        paced: the run waits for its reader before each step.
+        left: nobody reads any more.
     """
+
+    paced = True
 
     def __init__(
         self,
-        start: Callable[[Callable[[T], None]], Run],
+        start: Callable[["Beside[T]"], Run],
         input: Any,
         drive: Callable[[Run, Any], RunEnded] | None = None,
+        *,
+        eager: bool = True,
     ) -> None:
         self.ended: RunEnded | None = None
+        self.left = False
         self._queue: SimpleQueue[Any] = SimpleQueue()
+        self._turns: SimpleQueue[None] = SimpleQueue()
+        self._held: list[Any] | None = None
+        self.put: Callable[[T], None] = self._queue.put if eager else self._put
         self._start = start
         self._drive = drive or _drive
         self._input = input
@@ -68,14 +93,45 @@ class Beside(Generic[T]):
             self._run.cancel(by)
 
     def close(self) -> None:
-        """Wait for the run to end, a graph's before its next step; its events are lost, its results are not."""
+        """Leave, if that has not happened: the events that come are lost, the results are not."""
         self._events.close()
 
+    def leave(self) -> None:
+        """Read no more, and wait for the run to end, a graph's before its next step."""
+        self.left = True
+        self._turns.put(None)
+        # A stream that the garbage collector finds is closed wherever that happens to run, so perhaps by a task of this
+        # very run, for which the run waits.
+        frame: Any = current.get()
+        if frame is None or frame.run is not self._run:
+            self._thread.join()
+
+    def hand_over(self, hold: bool) -> None:
+        """Wait until the reader has taken all and asks for more, or leaves; `hold` what comes next for then."""
+        self._release()
+        self._queue.put(_TURN)
+        if not self.left:
+            self._turns.get()
+        self._held = [] if hold else None
+
+    def _put(self, item: Any) -> None:
+        held = self._held
+        if held is None:
+            self._queue.put(item)
+        else:
+            held.append(item)
+
+    def _release(self) -> None:
+        held, self._held = self._held, None
+        for item in held or ():
+            self._queue.put(item)
+
     def _iterate(self) -> Generator[T, None, None]:
-        self._run = run = self._start(self._queue.put)
-        context = copy_context()
-        thread = threading.Thread(target=context.run, args=(self._work, run), name="lgrun-run", daemon=True)
-        thread.start()
+        self._run = run = self._start(self)
+        work = (self._work, run)
+        self._thread = threading.Thread(target=copy_context().run, args=work, name="lgrun-run", daemon=True)
+        self._thread.start()
+        _READ.add(self)
         take = self._queue.get_nowait
         try:
             while True:
@@ -83,16 +139,14 @@ class Beside(Generic[T]):
                     item = take()
                 except Empty:
                     item = self._wait()
-                if item is _END:
+                if item is _TURN:
+                    self._turns.put(None)
+                elif item is _END:
                     break
-                yield item
+                else:
+                    yield item
         finally:
-            run.left = True
-            # A stream that the garbage collector finds is closed wherever that happens to run, so perhaps by a task of
-            # this very run, for which the run waits.
-            frame: Any = current.get()
-            if frame is None or frame.run is not run:
-                thread.join()
+            self.leave()
         if self._failure is not None:
             raise self._failure
 
@@ -110,8 +164,11 @@ class Beside(Generic[T]):
         except BaseException as error:
             self._failure = error
         finally:
+            self._release()
             self._queue.put(_END)
 
 
 class EventStream(Beside[Event]):
-    """The events of a run, as they happen. The workflow's code runs on a thread of its own."""
+    """The events of a run, which does not wait for its reader."""
+
+    paced = False

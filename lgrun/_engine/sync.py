@@ -15,6 +15,7 @@ from lgrun._engine.model import (
     Execute,
     Flush,
     Function,
+    HandOver,
     Instruction,
     Io,
     Outcome,
@@ -81,6 +82,8 @@ class SyncDriver:
                 return step.action()
             case Sleep():
                 time.sleep(step.seconds)
+            case HandOver():
+                step.reader.hand_over(step.hold)
             case Together():
                 return self.together(step)
             case Settle():

@@ -2,13 +2,18 @@
 
 import asyncio
 import operator
+import subprocess
+import sys
 import threading
 from collections.abc import Callable
+from pathlib import Path
 from typing import Annotated, Any, TypedDict
 
 import pytest
 
 from lgrun.checkpoint.base import BaseCheckpointSaver, thread_status
+from lgrun.checkpoint.file import FileSaver
+from lgrun.config import get_stream_writer
 from lgrun.errors import GraphRecursionError, InvalidUpdateError, ThreadBusyError
 from lgrun.func import task
 from lgrun.graph import END, START, StateGraph
@@ -291,18 +296,55 @@ def test_cancelling(saver: BaseCheckpointSaver) -> None:
     assert ran == ["quick", "slow", "slow"]
 
 
+def test_a_step_waits_for_the_reader(saver: BaseCheckpointSaver, ran: Ran) -> None:
+    """Whoever has read what came of a step finds it saved, and the next one not begun."""
+    flow = ran.line("a", "b", "c", checkpointer=saver)
+    seen = []
+    for chunk in flow.stream({"n": 1}, THREAD):
+        state = flow.get_state(THREAD)
+        seen.append(([*chunk], list(ran), state.values["log"], state.next))
+    assert seen == [
+        (["a"], ["a"], ["a"], ("b",)),
+        (["b"], ["a", "b"], ["a", "b"], ("c",)),
+        (["c"], ["a", "b", "c"], ["a", "b", "c"], ()),
+    ]
+
+
+def test_a_step_waits_for_its_asynchronous_reader(saver: BaseCheckpointSaver, ran: Ran) -> None:
+    flow = ran.line("a", "b", "c", checkpointer=saver)
+    seen = []
+
+    async def main() -> None:
+        async for chunk in flow.astream({"n": 1}, THREAD):
+            state = await flow.aget_state(THREAD)
+            seen.append(([*chunk], list(ran), state.next))
+
+    asyncio.run(main())
+    assert seen == [(["a"], ["a"], ("b",)), (["b"], ["a", "b"], ("c",)), (["c"], ["a", "b", "c"], ())]
+
+
+def test_leaving_a_stream_between_steps(saver: BaseCheckpointSaver, ran: Ran) -> None:
+    flow = ran.line("a", "b", checkpointer=saver)
+    stream = flow.stream({"n": 1}, THREAD)
+    next(stream)
+    stream.close()
+
+    assert (ran, flow.get_state(THREAD).next) == (["a"], ("b",))
+    assert flow.invoke(None, THREAD)["log"] == ["a", "b"]
+    assert ran == ["a", "b"]
+
+
 def test_leaving_a_stream(saver: BaseCheckpointSaver, ran: Ran) -> None:
     """The node that runs is finished and saved, the next step is not made, None makes it."""
-    begun, left = threading.Event(), threading.Event()
+    left = threading.Event()
 
     def wait() -> None:
-        begun.set()
+        get_stream_writer()("begun")
         assert left.wait(20)
 
     flow = ran.line("a", ran.node("b", wait), "c", checkpointer=saver)
-    stream = flow.stream({"n": 1}, THREAD)
-    next(stream)
-    assert begun.wait(20)
+    stream = flow.stream({"n": 1}, THREAD, stream_mode="custom")
+    assert next(stream) == "begun"
     threading.Timer(0.05, left.set).start()
     stream.close()
 
@@ -359,3 +401,28 @@ def test_schemas_of_typing_extensions() -> None:
     graph = StateGraph(Log).add_sequence([first, second]).add_edge(START, "first").compile()
 
     assert graph.invoke({"log": []})["log"] == [{"hidden": 1}]
+
+
+_KEPT = """
+import sys
+from tests.engine.test_graphs import Ran, THREAD
+from lgrun.checkpoint.file import FileSaver
+
+flow = Ran().line("a", "b", checkpointer=FileSaver(sys.argv[1]))
+stream = flow.stream({"n": 1}, THREAD)
+print(next(stream))
+{end}
+"""
+
+
+@pytest.mark.parametrize("end", ["", "raise ValueError", "stream.close()"])
+def test_a_stream_that_is_open_when_python_ends(end: str, tmp_path: Path) -> None:
+    """The run is stopped in good order, not as if it had crashed."""
+    script = _KEPT.replace("{end}", end)
+    subprocess.run([sys.executable, "-c", script, str(tmp_path)], timeout=60, check=end != "raise ValueError")
+
+    saved = FileSaver(tmp_path).load("t")
+    assert saved is not None
+    assert (saved.checkpoint.next, thread_status(saved, held=False)) == (("b",), "stopped")
+    lock = (tmp_path / "threads" / "t" / "lock").read_text()
+    assert "pid" not in lock

@@ -92,3 +92,21 @@ def parts(
     except Exception as error:
         chunks.append(error)
     return chunks
+
+
+def noting(ran: list[str], *names: str, is_async: bool = False) -> list[Any]:
+    """Return nodes that note that they ran."""
+
+    def make(name: str) -> Any:
+        def node(state: Log) -> Any:
+            ran.append(name)
+            return {"log": [name]}
+
+        async def anode(state: Log) -> Any:
+            return node(state)
+
+        made = anode if is_async else node
+        made.__name__ = name
+        return made
+
+    return [make(name) for name in names]

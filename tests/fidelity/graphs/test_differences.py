@@ -7,7 +7,7 @@ import pytest
 
 from tests.fidelity.api import THREAD, Api
 from tests.fidelity.compare import both
-from tests.fidelity.graphs.making import Log, at, built, fan, line, parts, says, short, wired
+from tests.fidelity.graphs.making import Log, at, built, fan, line, noting, parts, says, short, wired
 from tests.fidelity.plain import Failed, attempt
 
 pytestmark = pytest.mark.filterwarnings("default")
@@ -21,24 +21,6 @@ def named(chunks: list[Any]) -> list[Any]:
 def kind(found: Any) -> Any:
     """Return the type of an error in place of it."""
     return type(found.error).__name__ if isinstance(found, Failed) else found
-
-
-def noting(ran: list[str], *names: str, is_async: bool = False) -> list[Any]:
-    """Return nodes that note that they ran."""
-
-    def make(name: str) -> Any:
-        def node(state: Log) -> Any:
-            ran.append(name)
-            return {"log": [name]}
-
-        async def anode(state: Log) -> Any:
-            return node(state)
-
-        made = anode if is_async else node
-        made.__name__ = name
-        return made
-
-    return [make(name) for name in names]
 
 
 def test_a_branch_that_raises() -> None:
@@ -114,47 +96,6 @@ def test_invoke_of_a_graph_with_a_coroutine() -> None:
         return kind(attempt(flow.invoke, {"n": 1}, THREAD)), ran, len(short(flow))
 
     assert both(program) == (("TypeError", ["a"], 3), ("TypeError", [], 0))
-
-
-def test_leaving_a_stream_early() -> None:
-    """What has begun is finished, further steps are not made; `None` goes on."""
-
-    def program(api: Api) -> Any:
-        ran: list[str] = []
-        flow = line(api, *noting(ran, *"abcdefgh"), checkpointer=api.new_saver())
-        stream = flow.stream({"n": 1}, THREAD)
-        next(stream)
-        stream.close()
-        left = "".join(ran)
-        following = flow.get_state(THREAD).next
-        flow.invoke(None, THREAD)
-        return left, following, "".join(ran)
-
-    (theirs, *then), (ours, *next_then) = both(program)
-    assert (theirs, then) == ("a", [("b",), "abcdefgh"])
-    assert next_then == [tuple("abcdefgh"[len(ours) : len(ours) + 1]), "abcdefgh"]
-
-
-def test_leaving_an_asynchronous_stream_early() -> None:
-    """A coroutine that has begun is cancelled and runs again; LangGraph had not begun it."""
-
-    def program(api: Api) -> Any:
-        ran: list[str] = []
-        flow = line(api, *noting(ran, *"abc", is_async=True), checkpointer=api.new_saver())
-
-        async def leave() -> None:
-            stream = flow.astream({"n": 1}, THREAD)
-            await anext(stream)
-            await stream.aclose()
-
-        api.run(leave())
-        api.run(flow.ainvoke(None, THREAD))
-        return flow.get_state(THREAD).values["log"], "".join(ran)
-
-    (theirs, ran), (ours, ran_here) = both(program)
-    assert theirs == ours == ["a", "b", "c"]
-    assert ran == "abc"
-    assert sorted(set(ran_here)) == ["a", "b", "c"]
 
 
 def test_a_state_of_one_value() -> None:

@@ -1,11 +1,12 @@
 """What the streams of graphs yield, in every mode."""
 
+import asyncio
 import threading
 from collections.abc import Iterator
 from typing import Any
 
 from tests.fidelity.api import THREAD, Api
-from tests.fidelity.graphs.making import Log, built, fan, line, parts, says, wired
+from tests.fidelity.graphs.making import Log, built, fan, line, noting, parts, says, wired
 from tests.fidelity.plain import Bag
 from tests.fidelity.programs import program
 
@@ -196,3 +197,108 @@ def writers_of_nodes(api: Api) -> Iterator[Any]:
     flow = builder.add_conditional_edges("keyword", route).compile()
     yield list(flow.stream({"n": 0}, stream_mode=["custom", "updates"]))
     yield parts(line(api, injected), {"n": 0}, stream_mode=["custom", "updates"])[:-1]
+
+
+@program
+def a_step_waits_for_its_reader(api: Api) -> Iterator[Any]:
+    """Whoever has read what came of a step finds it saved, and the next one not begun."""
+    for mode in ("updates", "values", "tasks", "checkpoints"):
+        ran: list[str] = []
+        flow = line(api, *noting(ran, *"abc"), checkpointer=api.new_saver())
+        for chunk in flow.stream({"n": 1}, THREAD, stream_mode=mode, durability="sync"):
+            state = flow.get_state(THREAD)
+            yield mode, chunk, list(ran), state.values, state.next
+
+
+@program
+def code_at_work_is_read_at_once(api: Api) -> Iterator[Any]:
+    """Where code is listened to, what a node came to is read before it is saved."""
+    for options in ({"stream_mode": ["updates", "custom"]}, {"subgraphs": True}):
+        ran: list[str] = []
+        flow = line(api, *noting(ran, *"abc"), checkpointer=api.new_saver())
+        for chunk in flow.stream({"n": 1}, THREAD, **options, durability="sync"):
+            yield chunk, list(ran)
+
+
+@program
+def a_step_waits_for_its_asynchronous_reader(api: Api) -> Any:
+    async def read() -> Any:
+        seen = []
+        for is_async in (False, True):
+            ran: list[str] = []
+            flow = line(api, *noting(ran, *"abc", is_async=is_async), checkpointer=api.new_saver())
+            async for chunk in flow.astream({"n": 1}, THREAD, durability="sync"):
+                seen.append((chunk, list(ran), (await flow.aget_state(THREAD)).next))
+        return seen
+
+    return api.run(read())
+
+
+@program
+def leaving_early(api: Api) -> Iterator[Any]:
+    """No further step is made; `None` makes it."""
+    ran: list[str] = []
+    flow = line(api, *noting(ran, *"abc"), checkpointer=api.new_saver())
+    stream = flow.stream({"n": 1}, THREAD, durability="sync")
+    yield next(stream)
+    stream.close()
+    yield list(ran), flow.get_state(THREAD).next
+    yield flow.invoke(None, THREAD), list(ran)
+
+
+@program
+def leaving_early_asynchronously(api: Api) -> Any:
+    ran: list[str] = []
+    flow = line(api, *noting(ran, *"abc", is_async=True), checkpointer=api.new_saver())
+
+    async def leave() -> Any:
+        stream = flow.astream({"n": 1}, THREAD, durability="sync")
+        seen = await anext(stream)
+        await stream.aclose()
+        return seen, list(ran), (await flow.aget_state(THREAD)).next
+
+    return api.run(leave()), api.run(flow.ainvoke(None, THREAD)), list(ran)
+
+
+@program
+def leaving_while_a_node_runs(api: Api) -> Iterator[Any]:
+    """What has begun is finished and kept."""
+    ran: list[str] = []
+    left = threading.Event()
+
+    def first(state: Log) -> Any:
+        ran.append("first")
+        api.get_stream_writer()("begun")
+        assert left.wait(10)
+        return {"log": ["first"]}
+
+    flow = line(api, first, *noting(ran, "second"), checkpointer=api.new_saver())
+    stream = flow.stream({"n": 1}, THREAD, stream_mode="custom")
+    yield next(stream)
+    threading.Timer(0.05, left.set).start()
+    stream.close()
+    yield list(ran)
+    yield flow.invoke(None, THREAD), list(ran)
+
+
+@program
+def leaving_while_a_coroutine_runs(api: Api) -> Any:
+    """It is cancelled, and runs again."""
+    ran: list[str] = []
+
+    async def first(state: Log) -> Any:
+        ran.append("first")
+        api.get_stream_writer()("begun")
+        if len(ran) == 1:
+            await asyncio.sleep(60)
+        return {"log": ["first"]}
+
+    flow = line(api, first, *noting(ran, "second", is_async=True), checkpointer=api.new_saver())
+
+    async def leave() -> Any:
+        stream = flow.astream({"n": 1}, THREAD, stream_mode="custom")
+        seen = await anext(stream)
+        await stream.aclose()
+        return seen, list(ran)
+
+    return api.run(leave()), api.run(flow.ainvoke(None, THREAD)), list(ran)
