@@ -134,9 +134,25 @@ def check_table(file: SettingsFile) -> None:
             near = nearest(name, KEYS)
             hint = f"did you mean {near}?" if near else f"there are {', '.join(KEYS)}"
             raise Problem("bad-config", f"{file.path}: there is no setting {name}", hint=hint)
+        if file.kind == "project":
+            check_project(KEYS[name], file.path)
         reason = mismatch(KEYS[name], value)
         if reason is not None:
             raise Problem("bad-config", f"{file.path}: {name}: {reason}", hint=_meant(KEYS[name], value))
+
+
+def check_project(key: Key, path: str) -> None:
+    """Refuse a setting that the file of a project cannot have: looking must not run what somebody else wrote there.
+
+    Raises:
+        Problem: it is a program.
+    """
+    if key.kind == "program":
+        raise Problem(
+            "bad-config",
+            f"{path}: {key.name} is a program, and cannot be set by the file of a project",
+            hint=f"lgrun config --unset {key.name} --project; for yourself alone: lgrun config {key.name} PROGRAM",
+        )
 
 
 def mismatch(key: Key, value: Any) -> str | None:

@@ -260,7 +260,7 @@ def test_comments_are_kept(lgrun: World, assert_one_message: Check) -> None:
     assert tomllib.loads(file.read_text()) == {"on_change": "fail", "workflows": {"one": "one.py"}}
 
 
-@pytest.mark.parametrize("text", ['pager = "a # b"\n', "pager = '#'\n", 'pager = """\n#"\\"""""\n'])
+@pytest.mark.parametrize("text", ['state_dir = "a # b"\n', "state_dir = '#'\n", 'state_dir = """\n#"\\"""""\n'])
 def test_a_number_sign_in_a_text_is_no_comment(lgrun: World, text: str) -> None:
     """Only comments count as such."""
     file = lgrun.write("lgrun.toml", text)
@@ -386,11 +386,11 @@ def test_commands_and_wrong_files(lgrun: World, assert_one_message: Check) -> No
 
 def test_an_unknown_key_can_be_taken_out(lgrun: World) -> None:
     """What makes a file unusable can be put right with the command that complains."""
-    lgrun.write("lgrun.toml", 'colour = "never"\npager = "cat"\n')
+    lgrun.write("lgrun.toml", 'colour = "never"\non_change = "fail"\n')
 
     assert lgrun("config").code == 2
     assert lgrun("config", "--unset", "colour", "--project").code == 0
-    assert rows(lgrun)["pager"] == ("cat", f"{lgrun.folder}/lgrun.toml")
+    assert rows(lgrun)["on_change"] == ("fail", f"{lgrun.folder}/lgrun.toml")
 
 
 def test_wrong_variables(lgrun: World, assert_one_message: Check) -> None:

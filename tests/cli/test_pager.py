@@ -1,13 +1,16 @@
 """What is longer than the screen goes through a pager, at a terminal and for commands that look."""
 
 import signal
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
 
-from .conftest import World
+from .conftest import Result, World
 from .screen import screen
 from .sources import ASK, HEAD
+
+Check = Callable[[Result, int, Sequence[str]], None]
 
 LONG = HEAD + '\n@entrypoint()\ndef long(n: int) -> str:\n    return "\\n".join(f"row {i}" for i in range(n))\n'
 
@@ -60,9 +63,27 @@ def test_which_pager(long: World) -> None:
     assert (long.folder / "less").read_text() == "-S\n"
     assert not is_paged(PAGER="./pager", LGRUN_PAGER="")
     assert not is_paged("--no-pager", LGRUN_PAGER="./pager")
-    long("config", "pager", "./pager | cat", "--project")
+    long("config", "pager", "./pager | cat")
     assert is_paged(PAGER="cat")
     assert not is_paged(LGRUN_PAGER="cat")
+
+
+@pytest.mark.parametrize("file", ["lgrun.toml", "pyproject.toml"])
+def test_a_project_names_no_program(long: World, file: str, assert_one_message: Check) -> None:
+    """Whoever looks around in the files of somebody else runs nothing of theirs."""
+    table = "[tool.lgrun]\n" if file == "pyproject.toml" else ""
+    long.write(file, f'{table}pager = "touch {long.folder}/ran; cat"\n')
+    message = [f"{long.folder}/{file}: pager is a program", "lgrun config pager PROGRAM"]
+
+    shown(long, "help", "files", lines=8, PAGER="cat")
+    with screen(long, "show", "t", "--result", env={}) as terminal:
+        assert terminal.end() == 2
+    assert not (long.folder / "ran").exists()
+    assert_one_message(long("config"), 2, message)
+    if not table:
+        assert_one_message(long("config", "pager", "less", "--project"), 2, message)
+        assert long("config", "--unset", "pager", "--project").code == 0
+        assert "row 49" in shown(long, "show", "t", "--result", PAGER="cat")
 
 
 def test_when_there_is_no_pager(long: World) -> None:

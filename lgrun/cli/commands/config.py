@@ -91,13 +91,15 @@ def _print(env: Environment, key: str) -> ExitStatus:
 
 
 def _set(env: Environment, key: str, text: str | None, *, project: bool, force: bool) -> ExitStatus:
-    from lgrun.cli.configuration import text_of
+    from lgrun.cli.configuration import check_project, text_of
     from lgrun.cli.configuring import change_of, target_file, write
     from lgrun.cli.diagnostics import Problem
     from lgrun.errors import ConfigurationError
 
     file = target_file(env, project=project)
     change = change_of(env, key, text, file)
+    if project and text is not None:
+        check_project(change.key, file)
     if not write(file, change, force=force):
         from lgrun.cli.configuration import known_key
 
