@@ -1,12 +1,21 @@
 """From what a person typed to the answer a question wants."""
 
-import re
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
 from lgrun.cli.diagnostics import Problem
 from lgrun.cli.env import Environment
-from lgrun.cli.inputs import Typed, is_item, parse_item, parse_text, parse_value, read_bool, read_text, strict_json
+from lgrun.cli.inputs import (
+    Typed,
+    is_item,
+    parse_item,
+    parse_text,
+    parse_value,
+    read_bool,
+    read_number,
+    read_text,
+    strict_json,
+)
 from lgrun.cli.question import Question, word_of
 from lgrun.cli.render.text import brief, dump, nearest, one_line
 from lgrun.cli.schema import BadAnswer, check_schema, same
@@ -111,26 +120,12 @@ def _bool(value: Any) -> bool:
 
 
 def _number(kind: str, value: Any) -> int | float:
-    read = _read_number(value) if isinstance(value, str) else value
+    read = read_number(value) if isinstance(value, str) else value
     fits = isinstance(read, int if kind == "int" else (int, float)) and not isinstance(read, bool)
     if not fits:
         raise BadAnswer(f"expected {'an integer' if kind == 'int' else 'a number'}, got {brief(value)}")
     assert isinstance(read, (int, float))
     return read
-
-
-def _read_number(text: str) -> Any:
-    # More than JSON allows, less than Python does: a sign and leading zeros, no underscores, no nan.
-    text = text.strip()
-    try:
-        if re.fullmatch(r"[+-]?\d{1,4000}", text, re.ASCII):
-            return int(text)
-        if re.fullmatch(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", text, re.ASCII):
-            found = float(text)
-            return found if abs(found) != float("inf") else None
-    except ValueError:
-        pass
-    return None
 
 
 def _json_or_word(value: Any) -> Any:

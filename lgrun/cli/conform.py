@@ -13,7 +13,7 @@ from typing import Any, NoReturn
 
 from lgrun._typed import is_typed_dict
 from lgrun.cli.declared import Field, is_text_form, kind_name, object_fields, shown, strip
-from lgrun.cli.inputs import Typed, read_bool, strict_json
+from lgrun.cli.inputs import Typed, read_bool, read_number, strict_json
 from lgrun.cli.render.text import brief, nearest
 
 Checker = Callable[[Any, Any, str], Any]
@@ -143,25 +143,18 @@ def _check_bool(value: Any, _annotation: Any, where: str) -> bool:
 
 
 def _check_int(value: Any, _annotation: Any, where: str) -> int:
-    if isinstance(value, Typed):
-        try:
-            return int(value)
-        except ValueError:
-            _refuse(where, "integer", value)
-    if not isinstance(value, int) or isinstance(value, bool):
-        _refuse(where, "integer", value)
-    return value
+    found = read_number(value) if isinstance(value, Typed) else value
+    return found if isinstance(found, int) and not isinstance(found, bool) else _refuse(where, "integer", value)
 
 
 def _check_float(value: Any, _annotation: Any, where: str) -> float:
-    if isinstance(value, Typed):
-        try:
-            return float(value)
-        except ValueError:
-            _refuse(where, "number", value)
-    if not isinstance(value, (int, float)) or isinstance(value, bool):
-        _refuse(where, "number", value)
-    return value
+    found = read_number(value) if isinstance(value, Typed) else value
+    if not isinstance(found, (int, float)) or isinstance(found, bool):
+        return _refuse(where, "number", value)
+    try:
+        return float(found) if isinstance(value, Typed) else found
+    except OverflowError:
+        return _refuse(where, "number", value)
 
 
 def _check_text_form(value: Any, annotation: Any, where: str) -> Any:

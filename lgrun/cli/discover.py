@@ -90,7 +90,7 @@ def _is_path(target: str, cwd: Path) -> bool:
 
 
 def _file(typed: str, target: str, name: str | None, env: Environment) -> Reference:
-    path = Path(os.path.abspath(env.cwd / Path(target).expanduser()))
+    path = Path(os.path.abspath(env.cwd / os.path.expanduser(target)))
     if path.is_dir() and (path / "__init__.py").is_file():
         path /= "__init__.py"
     if not path.is_file():

@@ -94,8 +94,16 @@ def _read(text: str) -> Any:
         raise BadAnswer(f"this is not valid JSON: {error}") from None
 
 
+def _editor(env: Environment) -> list[str]:
+    name = next((name for name in ("VISUAL", "EDITOR") if env.environ.get(name, "").strip()), None)
+    try:
+        return ["vi"] if name is None else shlex.split(env.environ[name])
+    except ValueError as error:
+        raise NothingSent(f"{name} is no command ({error}); set it to one") from None
+
+
 def _edited(env: Environment, text: str, suffix: str = ".md") -> str:
-    words = shlex.split(env.environ.get("VISUAL") or env.environ.get("EDITOR") or "vi")
+    words = _editor(env)
     with tempfile.TemporaryDirectory(prefix="lgrun-") as folder:
         path = Path(folder) / f"answer{suffix}"
         path.write_text(text + "\n" if text else "", "utf-8")

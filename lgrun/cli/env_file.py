@@ -111,7 +111,7 @@ def add_variables(env: "Environment", given: Path | None) -> None:
 def env_file(env: "Environment", given: Path | None = None) -> Setting:
     """Return which file is meant; a value of None means none."""
     if given is not None:
-        return Setting("env_file", str(env.cwd / given.expanduser()), "flag", "--env-file")
+        return Setting("env_file", str(env.cwd / os.path.expanduser(given)), "flag", "--env-file")
     return setting(env, "env_file")
 
 

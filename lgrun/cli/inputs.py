@@ -5,6 +5,7 @@ ITEM    key=text   key:=JSON   key=@file   key:=@file.json   a[b][]=x
 """
 
 import json
+import os
 import re
 from pathlib import Path
 from typing import Any, NamedTuple, NoReturn
@@ -32,6 +33,23 @@ class Typed(str):
 def read_bool(text: str) -> bool | None:
     """Read what people type for yes and no; None for anything else."""
     return read_switch(text)
+
+
+def read_number(text: str) -> int | float | None:
+    """Read what people type for a number; None for anything else.
+
+    More than JSON allows, less than Python does: a sign and leading zeros, no underscores, no nan.
+    """
+    text = text.strip()
+    try:
+        if re.fullmatch(r"[+-]?\d{1,4000}", text, re.ASCII):
+            return int(text)
+        if re.fullmatch(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", text, re.ASCII):
+            found = float(text)
+            return found if abs(found) != float("inf") else None
+    except ValueError:
+        pass
+    return None
 
 
 # --- VALUE
@@ -119,7 +137,7 @@ def read_text(name: str, env: Environment, *, option: str = "--text") -> str:
     if name == "-":
         return _decode(env.read_stdin(), "standard input")
     try:
-        return _decode((env.cwd / Path(name).expanduser()).read_bytes(), name)
+        return _decode((env.cwd / os.path.expanduser(name)).read_bytes(), name)
     except (OSError, ValueError, RuntimeError) as error:
         if isinstance(error, FileNotFoundError):
             reason = f"no such file: {name}" if name else "a file name is missing after @"

@@ -1,6 +1,6 @@
 """What `lgrun show` shows of a thread: one function for each view of it."""
 
-from pathlib import Path
+import os
 from typing import TYPE_CHECKING, NoReturn
 
 from lgrun.cli.diagnostics import Problem
@@ -183,7 +183,7 @@ def _write(env: Environment, name: str, text: str) -> None:
         env.put(text)
         return
     try:
-        (env.cwd / Path(name).expanduser()).write_text(text, encoding="utf-8")
+        (env.cwd / os.path.expanduser(name)).write_text(text, encoding="utf-8")
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise Problem("cannot-write", f"{name} cannot be written: {reason}") from None

@@ -103,6 +103,20 @@ def ran(lgrun: World) -> list[int]:
     return sorted(int(n) for n in path.read_text().split()) if path.exists() else []
 
 
+def test_more_at_a_time_than_files_may_be_open(lgrun: World) -> None:
+    """So many work at a time as there can be."""
+    lgrun.write("job.py", JOB)
+    lines = "".join(f'{{"n": {n}}}\n' for n in range(60))
+
+    command = ["sh", "-c", f"ulimit -n 64; exec {LGRUN} batch job.py - --concurrency 60"]
+    done = subprocess.run(
+        command, cwd=lgrun.folder, env=lgrun.env(), input=lines, capture_output=True, text=True, timeout=120
+    )
+
+    assert "! 16 at a time instead of 60" in done.stderr
+    assert (done.returncode, len(results(done.stdout))) == (0, 60)
+
+
 def test_results_in_the_order_of_the_lines(lgrun: World) -> None:
     """Each line has its value and its thread; empty lines count and equal ones share a thread."""
     lgrun.write("job.py", JOB)

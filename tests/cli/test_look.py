@@ -13,7 +13,9 @@ from pathlib import Path
 import pytest
 from packaging.requirements import Requirement
 
+from lgrun.checkpoint.file import FileSaver
 from lgrun.cli.status import HELP_LINE
+from lgrun.func import entrypoint
 
 from .conftest import LGRUN, MadeOnce, Result, World
 from .sources import FAIL_ONCE, HELLO, REVIEW
@@ -265,3 +267,19 @@ def test_tagged_values_print_plainly(lgrun: World) -> None:
     }
     assert lgrun("resume", "t").stdout == lgrun("show", "t", "--result").stdout == result.stdout
     assert json.loads(lgrun("show", "t", "--json").stdout)["value"] == result.json
+
+
+def test_an_id_of_two_lines(lgrun: World) -> None:
+    """A program that reads ids by lines must not take it for two threads."""
+
+    @entrypoint(checkpointer=FileSaver(lgrun.state))
+    def main(n: int) -> int:
+        return n
+
+    for thread in ("rome", "not\nrome"):
+        main.invoke(1, {"configurable": {"thread_id": thread}})
+    result = lgrun("list", "-q")
+
+    assert result.stdout == "rome\n"
+    assert result.stderr == "! 1 not listed, with line breaks in the id: lgrun list --json\n"
+    assert {row["thread"] for row in lgrun("list", "--json").json} == {"rome", "not\nrome"}

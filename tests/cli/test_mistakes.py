@@ -13,6 +13,15 @@ from .sources import ASK, HEAD, HELLO, REVIEW, TYPED
 
 Check = Callable[[Result, int, Sequence[str]], None]
 
+FLOAT = """
+from typing import TypedDict
+from lgrun.func import entrypoint
+class Input(TypedDict):
+    x: float
+@entrypoint()
+def main(input: Input) -> float:
+    return input["x"]
+"""
 TWO = HELLO + "\n@entrypoint()\ndef other(input: dict):\n    '''Does the other thing.'''\n    return 1\n"
 PLAIN = "\n@entrypoint()\ndef main(input: dict):\n    return 1\n"
 
@@ -21,6 +30,8 @@ PLAIN = "\n@entrypoint()\ndef main(input: dict):\n    return 1\n"
     ("source", "args", "code", "words"),
     [
         pytest.param("", ["missing.py"], 4, ["no such file: missing.py"], id="missing file"),
+        pytest.param("", ["~nobody-here/wf.py"], 4, ["no such file: ~nobody-here/wf.py"], id="missing home"),
+        pytest.param(HELLO, ["wf.py", "a", "--env-file", "~nobody-here/x"], 2, ["~nobody-here/x"], id="home of env"),
         pytest.param("", ["wff.py"], 4, ["did you mean wf.py?"], id="misspelt file"),
         pytest.param("", ["wf"], 4, ["did you mean wf.py?"], id="forgotten ending"),
         pytest.param("", ["no.such.module:main"], 4, ["no module named no"], id="missing module"),
@@ -40,6 +51,9 @@ PLAIN = "\n@entrypoint()\ndef main(input: dict):\n    return 1\n"
         pytest.param(
             TYPED, ["wf.py", "topic=a", "limit=ten"], 2, ['input.limit: expected integer, got "ten"'], id="type"
         ),
+        pytest.param(FLOAT, ["wf.py", "x=nan"], 2, ['input.x: expected number, got "nan"'], id="nan"),
+        pytest.param(FLOAT, ["wf.py", "x=1_0"], 2, ['input.x: expected number, got "1_0"'], id="underscore"),
+        pytest.param(FLOAT, ["wf.py", "x=1" + "0" * 400], 2, ["input.x: expected number"], id="too large"),
         pytest.param(TYPED, ["wf.py", "topic=a", "limt=1"], 2, ["input.limt", "did you mean limit?"], id="unknown key"),
         pytest.param(TYPED, ["wf.py", "-i", "[1]"], 2, ["expected object, got [1]"], id="not an object"),
         pytest.param(TYPED, ["wf.py", "cats"], 2, ["'cats' is not of the form key=text", "topic=TEXT"], id="bare word"),

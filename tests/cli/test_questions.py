@@ -354,12 +354,13 @@ def test_editor(lgrun: World) -> None:
     assert (lgrun.folder / "seen").read_text() == "proposed\n"
 
 
-def test_missing_editor(lgrun: World) -> None:
+@pytest.mark.parametrize(("editor", "words"), [("no-such-editor", "does not start"), ("vi '", "is no command")])
+def test_missing_editor(lgrun: World, editor: str, words: str) -> None:
     """Without an editor the question is asked again."""
     lgrun.write("ask.py", alone({"question": "Text?", "type": "editor"}))
 
-    with screen(lgrun, "invoke", "ask.py", "-t", "t", env={"VISUAL": "no-such-editor"}) as shown:
-        shown.until("q1>").type("").until("does not start").type("typed instead")
+    with screen(lgrun, "invoke", "ask.py", "-t", "t", env={"VISUAL": editor}) as shown:
+        shown.until("q1>").type("").until(words).type("typed instead")
         assert shown.end() == 0
 
     assert lgrun("show", "t", "--result").json == "typed instead"

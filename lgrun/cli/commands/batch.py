@@ -8,6 +8,9 @@ from lgrun.cli.env import Environment
 from lgrun.cli.options import Config, Context, EnvFile, OnChange, Timeout
 from lgrun.cli.status import ExitStatus
 
+_OWN_FILES = 32
+"""More than this process has open beside what its workers need."""
+
 _AFTER_A_KILL = "15s"
 """Longer than what a killed batch leaves behind may take to stop."""
 
@@ -84,7 +87,7 @@ def batch(
 
         return foresee(env, start, place, lines)
     _warn_of_threads(env, loaded.name)
-    return Course(env, start, place, lines, concurrency or _processors()).run()
+    return Course(env, start, place, lines, _at_a_time(env, min(concurrency or _processors(), len(lines)))).run()
 
 
 def _warn_of_threads(env: Environment, name: str) -> None:
@@ -95,6 +98,17 @@ def _warn_of_threads(env: Environment, name: str) -> None:
     others = [other for other in others if not other.startswith("lgrun-")]
     if others:
         env.say(f"! {name} starts threads while it is loaded; the processes of a batch do not have them: {others[0]}")
+
+
+def _at_a_time(env: Environment, wanted: int) -> int:
+    """Return how many workers there may be: this process needs two files for each of them, and some for itself."""
+    import resource
+
+    limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = wanted if limit == resource.RLIM_INFINITY else max(1, (limit - _OWN_FILES) // 2)
+    if wanted > most:
+        env.note(f"! {most} at a time instead of {wanted}: more open files are not allowed (ulimit -n {limit})")
+    return min(wanted, most)
 
 
 def _processors() -> int:

@@ -53,7 +53,7 @@ def list_threads(
     \b
     lgrun list
     lgrun list --status waiting,failed -w trip
-    lgrun list -q | xargs -n1 lgrun show
+    lgrun list -q | xargs -r -d'\\n' -n1 lgrun show
     lgrun list --ndjson | jq -r .thread
     """
     from lgrun.cli.selection import find_threads, of_workflow, read_statuses
@@ -66,7 +66,7 @@ def list_threads(
     found = [one for one in found if not wanted or one.status in wanted]
     chosen = found[:limit] if limit else found
     if env.flags.quiet and not wants_document(env):
-        env.put("".join(f"{one.thread}\n" for one in chosen))
+        _print_ids(env, [one.thread for one in chosen])
         return ExitStatus.DONE
     shown = [entry_of(saver, one) for one in chosen]
     if wants_document(env):
@@ -74,6 +74,14 @@ def list_threads(
     else:
         _print_text(env, shown, len(found))
     return ExitStatus.DONE
+
+
+def _print_ids(env: Environment, threads: Sequence[str]) -> None:
+    """Print one id a line: what is more than a line would be taken for other threads."""
+    lines = [thread for thread in threads if len(thread.splitlines()) == 1]
+    env.put("".join(f"{thread}\n" for thread in lines))
+    if len(lines) < len(threads):
+        env.say(f"! {len(threads) - len(lines)} not listed, with line breaks in the id: lgrun list --json")
 
 
 _WHOLE = 1 << 62

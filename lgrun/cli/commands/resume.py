@@ -71,7 +71,7 @@ def resume(
     lgrun resume rome q1=yes
     lgrun resume rome
     lgrun resume
-    lgrun list --status waiting -w trip -q | xargs -r -n1 lgrun resume --all --value yes
+    lgrun list --status waiting -w trip -q | xargs -r -d'\\n' -n1 lgrun resume --all --value yes
 
     Without a THREAD, at a terminal, it is the inbox: all threads that wait are shown; pick one, answer it, and the
     next comes. With several questions open, some may be answered: the run goes on as far as it can and waits for the
