@@ -32,7 +32,7 @@ def get_config() -> RunnableConfig:
     Raises:
         RuntimeError: called outside a running workflow.
     """
-    return require_frame("get_config").config  # type: ignore[return-value]
+    return require_frame("get_config()").config  # type: ignore[return-value]
 
 
 def get_store() -> "BaseStore":
@@ -41,7 +41,7 @@ def get_store() -> "BaseStore":
     Raises:
         RuntimeError: called outside a running workflow.
     """
-    return require_frame("get_config").store  # type: ignore[no-any-return]
+    return require_frame("get_store()").store  # type: ignore[no-any-return]
 
 
 def get_stream_writer() -> StreamWriter:
@@ -50,4 +50,4 @@ def get_stream_writer() -> StreamWriter:
     Raises:
         RuntimeError: called outside a running workflow.
     """
-    return require_frame("get_config").write
+    return require_frame("get_stream_writer()").write

@@ -30,6 +30,7 @@ The names in the first group mean what they mean in LangGraph. `GraphInterrupt` 
 """
 
 from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 if TYPE_CHECKING:
@@ -143,6 +144,10 @@ class NodeTimeoutError(Exception):
             f"Node {node!r} exceeded its {kind} timeout of {self.timeout:.3f}s{progress} (elapsed: {elapsed:.3f}s)."
         )
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        limits: Any = {"kind": self.kind, "idle_timeout": self.idle_timeout, "run_timeout": self.run_timeout}
+        return partial(type(self), **limits), (self.node, self.elapsed), self.__dict__
+
 
 class GraphDrained(Exception):  # the documented name
     """The run was asked to stop before its next step; it can be taken up with None.
@@ -154,6 +159,9 @@ class GraphDrained(Exception):  # the documented name
     def __init__(self, reason: str = "shutdown") -> None:
         super().__init__(f"Graph drained: {reason}")
         self.reason = reason
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.reason,), self.__dict__
 
 
 class GraphRecursionError(RecursionError):

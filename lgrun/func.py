@@ -54,7 +54,7 @@ class TaskFunction(Generic[_P, _R]):
         Raises:
             RuntimeError: called outside a running workflow.
         """
-        frame: Any = current.get() or require_frame("get_config")
+        frame: Any = current.get() or require_frame(f"task {self.__name__!r}")
         return frame.driver.call(frame, self._function, args, kwargs)  # type: ignore[no-any-return]
 
     def clear_cache(self, cache: BaseCache[Any]) -> None:

@@ -117,4 +117,4 @@ def get_runtime(context_schema: type[ContextT] | None = None) -> Runtime[Context
     Raises:
         RuntimeError: called outside a running workflow.
     """
-    return require_frame("get_config").runtime  # type: ignore[no-any-return]
+    return require_frame("get_runtime()").runtime  # type: ignore[no-any-return]

@@ -202,19 +202,13 @@ class Workflow:
 
         Args:
             inputs: one per run.
-            config: one for all runs, or one for each; `max_concurrency` limits how many run at a time.
+            config: one for all runs, or one for each; `max_concurrency` says how many run at a time, 32 by default.
             return_exceptions: put errors into the list instead of raising the first one.
             options: as for `invoke`.
         """
-        from concurrent.futures import ThreadPoolExecutor
+        from lgrun._batch import batch
 
-        configs = _each(config, len(inputs))
-        with ThreadPoolExecutor(_at_a_time(configs)) as pool:
-            runs = [
-                pool.submit(copy_context().run, partial(self.invoke, value, own, **options))
-                for value, own in zip(inputs, configs, strict=True)
-            ]
-        return [(return_exceptions and run.exception()) or run.result() for run in runs]
+        return batch(partial(self.invoke, **options), inputs, config, return_exceptions)
 
     async def ainvoke(self, input: Any, config: Config | None = None, **options: Unpack[RunOptions]) -> Any:
         """Run the workflow on the running event loop; see `invoke`."""
@@ -256,18 +250,10 @@ class Workflow:
         return_exceptions: bool = False,
         **options: Unpack[RunOptions],
     ) -> list[Any]:
-        """Run the workflow on several inputs at the same time; see `batch`."""
-        import asyncio
+        """Run the workflow on several inputs at the same time, by default all; see `batch`."""
+        from lgrun._batch import abatch
 
-        configs = _each(config, len(inputs))
-        limit = asyncio.Semaphore(_at_a_time(configs))
-
-        async def one(value: Any, own: Config | None) -> Any:
-            async with limit:
-                return await self.ainvoke(value, own, **options)
-
-        runs = [one(value, own) for value, own in zip(inputs, configs, strict=True)]
-        return list(await asyncio.gather(*runs, return_exceptions=return_exceptions))
+        return await abatch(partial(self.ainvoke, **options), inputs, config, return_exceptions)
 
     def _request(self, config: Config | None, options: RunOptions, default: StreamMode, outer: Frame | None) -> Request:
         root = () if outer is None else outer.open_ns()
@@ -581,19 +567,6 @@ def _outer(config: Config | None) -> Frame | None:
     wanted = (config or {}).get("configurable", {}).get("thread_id")
     own = frame.config.get("configurable", {}).get("thread_id")
     return frame if wanted is None or wanted == own else None
-
-
-def _each(config: Config | Sequence[Config] | None, count: int) -> list[Config | None]:
-    if isinstance(config, Mapping) or config is None:
-        return [config] * count
-    if len(config) != count:
-        raise ValueError(f"{count} inputs need one config or {count}, not {len(config)}")
-    return list(config)
-
-
-def _at_a_time(configs: Sequence[Config | None]) -> int:
-    limit: int | None = (configs[0] or {}).get("max_concurrency") if configs else None
-    return limit or max(1, len(configs))
 
 
 def _default_mode(config: Config | None, outer: Frame | None) -> StreamMode:

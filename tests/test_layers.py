@@ -97,7 +97,7 @@ LAYERS = [
         "_engine.astream",
         "_engine.writing",
     },
-    {"_signature", "_world", "forking", "workflow", "drawing", "_mermaid", "_schemas"},
+    {"_batch", "_signature", "_world", "forking", "workflow", "drawing", "_mermaid", "_schemas"},
     {"func", "graph._node", "graph._reading", "graph.state"},
     {"cli"},
 ]
@@ -187,7 +187,7 @@ def test_only_one_door_to_the_disk() -> None:
 def test_modules_stay_readable(name: str) -> None:
     """No module is longer than 400 lines, but those that are listed with their reason."""
     allowed = {
-        "workflow": 590,  # mostly docstrings of the public methods
+        "workflow": 580,  # mostly docstrings of the public methods
         "graph.state": 430,  # the same
     }
     assert len(modules()[name].read_text().splitlines()) <= allowed.get(name, 400)

@@ -35,7 +35,7 @@ current: ContextVar[FrameLike | None] = ContextVar("lgrun_frame", default=None)
 
 
 def require_frame(what: str) -> FrameLike:
-    """Return the current frame; `what` names the function that needs one in the error.
+    """Return the current frame; `what` names what needs one.
 
     Raises:
         RuntimeError: called outside a running workflow.
@@ -43,7 +43,8 @@ def require_frame(what: str) -> FrameLike:
     frame = current.get()
     if frame is None:
         raise RuntimeError(
-            f"Called {what} outside of a runnable context: it works inside a function marked @entrypoint or @task, "
-            "and in threads only if they run in a copy of the caller's contextvars context"
+            # The sentence is LangGraph's, for whatever was called.
+            f"Called get_config outside of a runnable context: {what} works inside a function marked @entrypoint or "
+            "@task, and in threads only if they run in a copy of the caller's contextvars context"
         )
     return frame

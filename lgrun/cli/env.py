@@ -376,8 +376,11 @@ def _encode(text: str) -> bytes:
 
 
 def truthy(text: str | None) -> bool:
-    """Read an on/off variable: unset, empty, 0, false, no and off are off."""
-    return (text or "").strip().lower() not in {"", "0", "false", "no", "off"}
+    """Read an on/off variable: unset, empty and what people type for no are off, all else is on."""
+    from lgrun._configuration import read_switch
+
+    text = (text or "").strip()
+    return bool(text) and read_switch(text) is not False
 
 
 def die_of(signum: int) -> NoReturn:

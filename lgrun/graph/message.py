@@ -60,7 +60,7 @@ def push_message(message: Any, *, state_key: str | None = "messages") -> Any:
         ValueError: the message has no id.
         RuntimeError: called outside a running workflow.
     """
-    frame: Any = require_frame("get_config")
+    frame: Any = require_frame("push_message()")
     kind = _kind()
     made = message if kind.whole(message) else kind.coerce(message)
     if kind.id_of(made) is None:

@@ -265,3 +265,22 @@ def test_with_config(style: Style) -> None:
 
     assert style.invoke(own, 1, {"tags": ["b"], "metadata": {"m": 2}}) == [["a", "b"], {"m": 2, "n": 1}, {"k": 1}]
     assert flow.config == {}
+
+
+def test_batches_of_many(saver: BaseCheckpointSaver) -> None:
+    """Not every input has a thread of its own; of several limits the smallest counts."""
+    at_once: list[int] = []
+
+    @entrypoint(checkpointer=saver)
+    def main(n: int) -> int:
+        at_once.append(sum(thread.name.startswith("ThreadPoolExecutor") for thread in threading.enumerate()))
+        return n
+
+    def configs(*limits: int | None) -> list[dict[str, Any]]:
+        return [{"configurable": {"thread_id": str(n)}, "max_concurrency": limit} for n, limit in enumerate(limits)]
+
+    assert main.batch(list(range(200)), configs(*[None] * 200)) == list(range(200))
+    assert max(at_once) <= 32
+    at_once.clear()
+    assert main.batch([1, 2, 3, 4], configs(None, 4, 1, None)) == [1, 2, 3, 4]
+    assert max(at_once) == 1
