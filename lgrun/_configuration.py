@@ -132,9 +132,11 @@ def read_table(path: str, *tables: str) -> dict[str, Any] | None:
     try:
         with open(path, "rb") as file:
             data = file.read()
-    except (FileNotFoundError, NotADirectoryError, PermissionError):
+    except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as error:
+        if is_out_of_sight(path):
+            return None
         raise ConfigurationError(f"{path}: {error.strerror}") from error
     if tables and b"lgrun" not in data:
         return None
@@ -147,6 +149,11 @@ def read_table(path: str, *tables: str) -> dict[str, Any] | None:
     for table in tables:
         found = found.get(table) if isinstance(found, dict) else None
     return found if isinstance(found, dict) else None
+
+
+def is_out_of_sight(path: str) -> bool:
+    """Tell whether nobody may know if there is such a file: its folder, far above perhaps, is closed to this user."""
+    return not os.access(os.path.dirname(path), os.X_OK)
 
 
 def resolved(folder: str, path: str) -> str:

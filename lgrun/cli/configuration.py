@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from lgrun._configuration import Found, SettingsFile, find, read_switch, resolved, settings_files
+from lgrun._configuration import Found, SettingsFile, find, is_out_of_sight, read_switch, resolved, settings_files
 from lgrun._folders import user_folder
 from lgrun.cli.diagnostics import Problem
 from lgrun.cli.render.text import brief, nearest
@@ -317,9 +317,11 @@ def foreign_file(env: "Environment") -> SettingsFile | None:
         path = folder / "langgraph.json"
         try:
             document = json.loads(path.read_bytes())
-        except (FileNotFoundError, NotADirectoryError, PermissionError):
+        except (FileNotFoundError, NotADirectoryError):
             continue
         except (OSError, ValueError) as error:
+            if is_out_of_sight(str(path)):
+                continue
             raise Problem("bad-config", f"{path} cannot be read: {error}") from None
         document = document if isinstance(document, dict) else {}
         graphs, variables = document.get("graphs"), document.get("env")

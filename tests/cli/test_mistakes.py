@@ -263,10 +263,11 @@ def test_state_dir_is_a_file(lgrun: World, assert_one_message: Check, command: s
     assert_one_message(lgrun(command, *args), 74, [str(lgrun.state)])
 
 
-@pytest.mark.skipif(os.geteuid() != 0 or shutil.which("setpriv") is None, reason="needs root and setpriv")
-def test_read_only_state_dir(lgrun: World, tmp_path: Path) -> None:
-    """A state directory that cannot be written is 74, and what is in it stays as it was."""
-    lgrun.write("hello.py", HELLO)
+@pytest.fixture
+def as_nobody(lgrun: World, tmp_path: Path) -> Callable[..., Result]:
+    """Return what runs `lgrun` as a user who may do what the modes of files say. The state directory is that user's."""
+    if os.geteuid() != 0 or shutil.which("setpriv") is None:
+        pytest.skip("needs root and setpriv")
     uid = 65534
     for path in (tmp_path, *tmp_path.parents):
         if path != Path("/") and path.is_relative_to("/tmp") and path != Path("/tmp"):
@@ -277,26 +278,50 @@ def test_read_only_state_dir(lgrun: World, tmp_path: Path) -> None:
     if subprocess.run([*user, LGRUN, "--version"], capture_output=True).returncode != 0:
         pytest.skip(f"{LGRUN} cannot be run by another user")
 
-    def invoke(thread: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [*user, LGRUN, "invoke", "hello.py", "Ann", "-t", thread],
+    def run(*args: str) -> Result:
+        done = subprocess.run(
+            [*user, LGRUN, *args],
             cwd=lgrun.folder,
             env=lgrun.env({"HOME": "/tmp"}),
             capture_output=True,
             text=True,
             stdin=subprocess.DEVNULL,
         )
+        return Result(args, done.returncode, done.stdout, done.stderr)
 
-    assert invoke("one").returncode == 0
+    return run
+
+
+def test_read_only_state_dir(lgrun: World, as_nobody: Callable[..., Result]) -> None:
+    """A state directory that cannot be written is 74, and what is in it stays as it was."""
+    lgrun.write("hello.py", HELLO)
+
+    assert as_nobody("invoke", "hello.py", "Ann").code == 0
     for folder in (lgrun.state, lgrun.state / "threads"):
         os.chmod(folder, 0o500)
     before = _contents(lgrun.state)
-    done = invoke("two")
+    done = as_nobody("invoke", "hello.py", "Ann")
 
-    assert (done.returncode, done.stdout) == (74, ""), done
+    assert (done.code, done.stdout) == (74, ""), done
     assert "Permission denied" in done.stderr
     assert "Traceback" not in done.stderr
     assert _contents(lgrun.state) == before
+
+
+@pytest.mark.parametrize("file", ["lgrun.toml", "langgraph.json"])
+def test_a_configuration_that_cannot_be_read(
+    lgrun: World, as_nobody: Callable[..., Result], assert_one_message: Check, file: str
+) -> None:
+    """Nobody knows what it says, so nothing is done; what a folder keeps out of sight is not there."""
+    lgrun.write("hello.py", HELLO)
+    lgrun.write(file, "").chmod(0o600)
+
+    assert_one_message(as_nobody("invoke", "hello.py", "Ann"), 2, [f"{lgrun.folder}/{file}", "ermission denied"])
+    assert list(lgrun.state.iterdir()) == []
+    (lgrun.folder / file).unlink()
+    lgrun.write(f"../{file}", "no such thing")
+    lgrun.folder.parent.chmod(0o700)
+    assert as_nobody("config").code == 0
 
 
 def test_damaged_thread(lgrun: World) -> None:
