@@ -1,4 +1,4 @@
-"""The only door to the disk for everything below the state directory.
+"""The door to the disk for all that is written and believed below the state directory.
 
 Every name is relative to the descriptor of an open directory, so that no component can be swapped for a
 symbolic link on the way. A subclass of `RealFs` injects faults. Errors are `OSError`s; the savers turn them

@@ -190,7 +190,7 @@ class NotSerializableError(LgrunError, TypeError):
     def __str__(self) -> str:
         return (
             f"{self.what} cannot be saved: {self.path} {self.reason}; "
-            "return plain data, a dataclass, an Enum, a NamedTuple or a pydantic model"
+            "use plain data, a dataclass, an Enum, a NamedTuple or a pydantic model"
         )
 
 

@@ -69,9 +69,10 @@ def open_saver(
         trust: use a state directory that others can write to.
     """
     keep = bool(setting(env, "store_input").value)
-    if loaded is None:
-        return Guarded(state_path(env), trust_state=trust, store_input=keep)
-    return Guarded(state_path(env), origin={**loaded.origin(), **names}, source=loaded.source, store_input=keep)
+    recorded: dict[str, Any] = (
+        {} if loaded is None else {"origin": {**loaded.origin(), **names}, "source": loaded.source}
+    )
+    return Guarded(state_path(env), trust_state=trust, store_input=keep, **recorded)
 
 
 def is_private(directory: Path) -> bool:

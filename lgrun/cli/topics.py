@@ -83,7 +83,7 @@ Settings are looked for in lgrun.toml, or in [tool.lgrun] of pyproject.toml, in 
 then in config.toml of your configuration folder for lgrun (on Linux ~/.config/lgrun). Paths in them are relative to the
 file. "graphs" and "env" of the nearest langgraph.json count too. lgrun config KEY VALUE writes a setting.
 
-Nothing in the state directory is ever rewritten. lgrun doctor checks it; lgrun rm and lgrun prune delete threads.
+A checkpoint is written once, a journal only grows. lgrun doctor checks it; lgrun rm and lgrun prune delete threads.
 """
 
 TOPICS = {"exit-codes": EXIT_CODES, "env": ENV, "values": VALUES, "files": FILES}

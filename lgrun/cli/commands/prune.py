@@ -109,14 +109,14 @@ def _delete(env: Environment, saver: "Guarded", found: "Sequence[Found]") -> Exi
     from lgrun.cli.removal import bytes_text, remove
     from lgrun.cli.views import print_document, wants_document
 
-    done = remove(env, saver, [one.thread for one in found if not _touched_since(env, saver, one)])
+    done = remove(env, saver, [one.thread for one in found if not _touched_since(saver, one)])
     env.note(f"{len(done.removed)} deleted, {bytes_text(done.bytes)}")
     if wants_document(env):
         print_document(env, done.document())
     return done.status
 
 
-def _touched_since(env: Environment, saver: "Guarded", found: "Found") -> bool:
+def _touched_since(saver: "Guarded", found: "Found") -> bool:
     """Tell whether a thread is no longer what was chosen: another process may have begun a run of it."""
     from lgrun.cli.session import standing_of, touched_at
     from lgrun.errors import StateError, StateIOError

@@ -35,7 +35,7 @@ def rm(
 
     saver = open_saver(env)
     names = _known(env, saver, threads)
-    _refuse_running(env, saver, names)
+    _refuse_running(saver, names)
     if not force and not _agreed(env, names):
         env.note("nothing was deleted")
         return ExitStatus.DONE
@@ -65,7 +65,7 @@ def _known(env: Environment, saver: "Guarded", typed: list[str]) -> list[str]:
     return list(names)
 
 
-def _refuse_running(env: Environment, saver: "Guarded", names: list[str]) -> None:
+def _refuse_running(saver: "Guarded", names: list[str]) -> None:
     from lgrun.cli.diagnostics import Problem
     from lgrun.cli.session import holder_of
 

@@ -1,7 +1,7 @@
 """A thread as a document for machines, and as a page for people."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -45,7 +45,6 @@ class ThreadView:
     next: Sequence[str] = ()
     whole: Sequence[str] = ()
     exit: int | None = None
-    extra: dict[str, Any] = field(default_factory=dict)
 
     @property
     def run(self) -> int:
@@ -91,7 +90,6 @@ class ThreadView:
             "next": list(self.next),
             **({} if forked_from is None else {"forked_from": forked_from}),
             **({} if self.state is None else {"state": readable(self.state)}),
-            **self.extra,
         }
 
 
