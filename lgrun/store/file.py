@@ -28,8 +28,9 @@ __all__ = ["FileStore"]
 
 _STORE, _SUFFIX = "store", ".jsonl"
 _START = Lines([], 0, 0)
-_COMPACTED_FROM, _COMPACTED_AT = 1000, 4
-"""A log is compacted when it has so many changes, and so many times as many as there are items."""
+_COMPACTED_FROM, _COMPACTED_AT, _AGAIN_AT = 100_000, 4, 1.5
+"""A log of so many bytes is compacted if its items need a fourth of them at most; if not, the question comes again when
+it is half as long again."""
 _PATIENCE = 30.0
 
 
@@ -108,7 +109,7 @@ class FileStore(TableStore):
         self._table = Table()
         self._is_listed = False
         self._number = 0
-        self._changes = 0
+        self._asked_at = float(_COMPACTED_FROM)
         self._read = _START
 
     def _catch_up(self, directory: int | None = None) -> None:
@@ -174,7 +175,6 @@ class FileStore(TableStore):
     def _took_in(self, found: Lines) -> None:
         for change in found.changes:
             self._table.apply(change)
-        self._changes += len(found.changes)
         self._read = Lines([], *found[1:])
 
     # Writing
@@ -192,14 +192,22 @@ class FileStore(TableStore):
                 ]
             if not known:
                 return
+            sync = any(not isinstance(change, Touch) for change in known)
             before = self._read
-            length = self._append(directory, known, sync=any(not isinstance(change, Touch) for change in known))
+            try:
+                length = self._append(directory, known, sync=sync)
+            except OSError as error:
+                if error.errno != errno.EFBIG or not self._compact(directory, now, 1):
+                    raise
+                before = self._read
+                length = self._append(directory, known, sync=sync)
             with self._reading:
                 if self._fd is not None and self._read is before:
                     self._took_in(Lines(known, before.lines + 1, length))
                 self._catch_up(directory)
-                if self._changes >= _COMPACTED_FROM and self._changes >= _COMPACTED_AT * len(self._table):
-                    self._compact(directory, now)
+            if self._read.length >= self._asked_at:
+                self._asked_at = self._read.length * _AGAIN_AT
+                self._compact(directory, now, _COMPACTED_AT)
 
     def _append(self, directory: int, changes: list[Change], *, sync: bool) -> int:
         """Add a line; return the length of the log. If this raises, nothing was added."""
@@ -238,19 +246,27 @@ class FileStore(TableStore):
             self._root.sync()
             self._is_listed = True
 
-    def _compact(self, directory: int, now: float) -> None:
+    def _compact(self, directory: int, now: float, times: float) -> bool:
+        """Put the items into a new log, if they need so many times less; tell whether that was done.
+
+        A disk that has no room for both logs is no reason to fail: what was to be stored is stored.
+        """
         number = self._number + 1
-        rows = self._table.rows(now)
-        write_new(
-            self._fs,
-            directory,
-            _name(number),
-            b"".join(encode_line(number, n, [row]) for n, row in enumerate(rows, 1)),
-        )
-        for name in self._fs.listdir(directory):
-            # What a writer that died had begun to write, too: we have the lock.
-            if name.startswith(TEMPORARY) or (_numbers([name]) and name != _name(number)):
-                self._fs.unlink(name, directory)
+        data = b"".join(encode_line(number, n, [row]) for n, row in enumerate(self._table.rows(now), 1))
+        if self._read.length < len(data) * times:
+            return False
+        try:
+            write_new(self._fs, directory, _name(number), data)
+            for name in self._fs.listdir(directory):
+                # What a writer that died had begun to write, too: we have the lock.
+                if name.startswith(TEMPORARY) or (_numbers([name]) and name != _name(number)):
+                    self._fs.unlink(name, directory)
+        except OSError as error:
+            _warn(f"{self._path}/{_name(self._number)} could not be compacted: {error.strerror or error}")
+            return False
+        with self._reading:
+            self._catch_up(directory)
+        return True
 
     @contextmanager
     def _locked(self) -> Iterator[int]:

@@ -251,10 +251,44 @@ def test_compaction(state: Path) -> None:
     before = reader.search((), limit=100)
 
     assert log_of(state).name == "00000002.jsonl"
-    assert len(log_of(state).read_bytes()) < 40_000
+    assert len(log_of(state).read_bytes()) < 100_000
     assert [item.key for item in before] == ["0", "1", "2", "3", "4", "5", "6", "gone"]
     assert before[0].created_at < before[0].updated_at
     assert store.search((), limit=100) == before == FileStore(state, now=lambda: 0.0).search((), limit=100)
+
+
+def test_large_items_are_compacted(state: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What counts is the length of a log: it never becomes too long for items that are not."""
+    monkeypatch.setattr("lgrun.store.file.MAX_BYTES", 3_000_000)
+    store = FileStore(state)
+    for number in range(20):
+        store.put(SPACE, "hot", {"n": number, "text": "x" * 400_000})
+    assert log_of(state).stat().st_size <= 2_100_000
+    for number in range(20):
+        store.put(SPACE, str(number % 5), {"n": number, "text": "x" * 400_000})
+    store.put(SPACE, "5", {"n": 20, "text": "x" * 400_000})
+    with pytest.raises(StateIOError, match="could not be read again"):
+        store.put(SPACE, "6", {"n": 21, "text": "x" * 400_000})
+    assert numbers(store) == [19, 15, 16, 17, 18, 19, 20]
+    assert numbers(FileStore(state)) == numbers(store)
+
+
+def test_no_room_for_a_compaction(state: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """What is stored is stored; the disk is asked again when the log has grown by half."""
+    disk = Failing("")
+    store = FileStore(state, fs=disk)
+    store.put(SPACE, "0", {})
+    disk.operation = "create"
+    for number in range(1000):
+        store.put(SPACE, "0", {"n": number})
+    assert numbers(FileStore(state)) == [999]
+    assert [record.getMessage().rpartition("/")[2] for record in caplog.records] == [
+        "00000001.jsonl could not be compacted: No space left on device"
+    ]
+    disk.operation = ""
+    for number in range(1000):
+        store.put(SPACE, "0", {"n": number})
+    assert (log_of(state).name > "00000001.jsonl", numbers(FileStore(state))) == (True, [999])
 
 
 def test_a_compaction_that_died(state: Path) -> None:
@@ -275,6 +309,11 @@ class Failing(RealFs):
 
     def __init__(self, operation: str) -> None:
         self.operation = operation
+
+    def create_exclusive(self, name: str, parent: int) -> int:
+        if self.operation == "create":
+            raise OSError(28, "No space left on device", name)
+        return super().create_exclusive(name, parent)
 
     def write(self, fd: int, data: bytes) -> int:
         if self.operation == "full":
