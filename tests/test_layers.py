@@ -41,6 +41,7 @@ LAYERS = [
         "checkpoint._refusals",
         "checkpoint._table",
         "checkpoint._line",
+        "checkpoint._plain",
         "checkpoint.document",
         "checkpoint.ids",
         "checkpoint.forking",

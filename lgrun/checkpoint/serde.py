@@ -24,6 +24,7 @@ from lgrun.checkpoint import _classes
 from lgrun.checkpoint._classes import Droppable, Pairs, Parts, Refused, register, register_module
 from lgrun.checkpoint._libraries import missing_library
 from lgrun.checkpoint._line import LARGE, collector_paused
+from lgrun.checkpoint._plain import is_plain
 from lgrun.checkpoint._refusals import reason_against
 from lgrun.checkpoint._table import MAX_HEX, row_of, row_tagged, to_base64
 from lgrun.checkpoint.base import Encoded
@@ -40,45 +41,28 @@ _MAX_INT = 2**53 - 1
 # What orjson writes as it is or refuses; floats are not among them, for it writes NaN as null.
 _ATOMS = frozenset((str, int, bool, NoneType))
 
+LONG = 8192
+"""Bytes of JSON from which looking at all types takes less time than reading the value back, for most values."""
+
 # Subclasses are passed through so that the library refuses those that marshal takes for buffers (numpy.str_).
 _PLAIN_ONLY = orjson.OPT_STRICT_INTEGER | orjson.OPT_PASSTHROUGH_SUBCLASS
 
 
-def _is_read_back(value: Any, text: bytes, around: int = 0) -> bool:
-    """Tell whether a value is read as an equal one of the same types. What is large is read piece by piece.
-
-    Args:
-        value: it, or a piece of it.
-        text: its JSON; of a piece, that with what is around it.
-        around: in how many lists it is put there, so that what nests too deeply is refused.
+def _is_read_back(value: Any, text: bytes) -> bool:
+    """Tell whether a value is read from its JSON as an equal one of the same types, and has nothing like a tag.
 
     Raises:
         ValueError: it is, or holds, an instance of a subclass, which marshal does not know.
-        TypeError: it nests too deeply.
+        RuntimeError: another thread changed it meanwhile.
     """
-    if len(text) <= LARGE or type(value) not in (list, dict) or not value:
-        # The comparison finds tuples and NaN.
-        marshal.dumps(value)
-        return bool(orjson.loads(text) == _within(value, around))
-    if type(value) is dict:
-        if not all(type(key) is str for key in value):
-            return False
-        value = list(value.values())
-    step = len(value) * LARGE // len(text)
-    pieces = (value[at : at + step] for at in range(0, len(value), step)) if step > 1 else value
-    around += step <= 1
-    with collector_paused():
-        return all(_is_read_back(piece, _dumped(_within(piece, around)), around) for piece in pieces)
-
-
-def _dumped(value: Any) -> bytes:
-    return orjson.dumps(value, option=_PLAIN_ONLY)
-
-
-def _within(value: Any, around: int) -> Any:
-    for _ in range(around):
-        value = [value]
-    return value
+    if len(text) >= LONG:
+        # One byte is found much faster than several, and is rare.
+        return (_KEY_BYTES[0] not in text or _KEY_BYTES not in text) and is_plain(value, MAX_DEPTH)
+    if text.find(_KEY_BYTES) >= 0 or _too_deep(value, text):
+        return False
+    # The comparison finds tuples and NaN.
+    marshal.dumps(value)
+    return bool(orjson.loads(text) == value)
 
 
 def _compact(text: bytes) -> bytes:
@@ -103,8 +87,10 @@ def _spare_levels() -> int:
 def _too_deep(value: Any, text: bytes) -> bool:
     if len(text) < 2 * MAX_DEPTH or text.count(b"[") + text.count(b"{") <= MAX_DEPTH:
         return False
+    for _ in range(_spare_levels()):
+        value = [value]
     try:
-        orjson.dumps(_within(value, _spare_levels()))
+        orjson.dumps(value)
     except TypeError:
         return True
     return False
@@ -125,13 +111,11 @@ def encode(value: Any) -> Encoded:
     """
     try:
         if type(value) in _ATOMS:
-            return Encoded(json=_compact(_dumped(value)), plain=True)
-        text = _dumped(value)
-        is_large = len(text) > LARGE
-        is_read = _KEY_BYTES not in text and (is_large or not _too_deep(value, text))
-        if is_read and _is_read_back(value, text, _spare_levels() if is_large else 0):
+            return Encoded(json=_compact(orjson.dumps(value, option=_PLAIN_ONLY)), plain=True)
+        text = orjson.dumps(value, option=_PLAIN_ONLY)
+        if _is_read_back(value, text):
             return Encoded(json=_compact(text), plain=True)
-    except (TypeError, ValueError, RecursionError):
+    except (TypeError, ValueError, RuntimeError):
         pass
     writer = _Writer()
     try:

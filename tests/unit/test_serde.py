@@ -32,6 +32,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lgrun.checkpoint import _table, serde
+from lgrun.checkpoint._plain import is_plain
 from lgrun.checkpoint.base import Encoded
 from lgrun.checkpoint.serde import decode, encode, hand_on
 from lgrun.errors import DamagedStateError, NotSerializableError
@@ -307,38 +308,76 @@ def larger(inner: Any) -> Any:
     )
 
 
-@given(st.recursive(scalars, larger, max_leaves=20), st.sampled_from([serde.LARGE, 40, 1]))
+@given(st.recursive(scalars, larger, max_leaves=20), st.sampled_from([serde.LONG, 40, 1]))
 @settings(max_examples=600, deadline=None)
-def test_round_trip_property(value: Any, large: int) -> None:
-    """Any structure, with keys that look like tags at any depth, comes back the same, also what is large."""
-    with patch.object(serde, "LARGE", large):
+def test_round_trip_property(value: Any, long: int) -> None:
+    """Any structure, with keys that look like tags at any depth, comes back the same, also what is long or large."""
+    with patch.object(serde, "LONG", long), patch.object(serde, "LARGE", 2 * long):
         assert same(stored(value), value)
         assert same(hand_on(value)[1], value)
 
 
 @pytest.mark.parametrize(
-    "odd", [(1,), math.nan, Colour.RED, Item(1), {1: 2}, {"a": 1, 2: 3}, {"$lgrun": 1}, Mood.GOOD], ids=repr
+    "odd",
+    [(1,), (), math.nan, -math.inf, Colour.RED, Item(1), {1: 2}, {"a": 1, 2: 3}, {"$lgrun": 1}, Mood.GOOD, Level.LOW],
+    ids=repr,
 )
-@pytest.mark.parametrize("place", [0, 1, 499, 998, 999])
+@pytest.mark.parametrize("place", [0, 1, 1023, 1024, 4998, 4999])
 def test_one_odd_thing_in_a_large_value(odd: Any, place: int) -> None:
-    """It is found wherever it is, and alone, as an item or below a key, makes the value not plain."""
-    usual = {"text": "x" * 990, "n": [1, 2.5, None, True]}
-    items: list[Any] = [usual] * 1000
+    """It is found wherever it is, and alone, as an item, among numbers or below a key, makes the value not plain."""
+    usual = {"text": "x" * 90, "n": [1, 2.5, None, True]}
+    items: list[Any] = [usual] * 5000
     assert encode(items).plain
     keyed = {str(n): item for n, item in enumerate(items)}
-    for value in ([*items[:place], odd, *items[place:]], {"inner": keyed | {str(place): [odd]}}):
+    numbers = [n / 2 for n in range(5000)]
+    for value in (
+        [*items[:place], odd, *items[place:]],
+        [*numbers[:place], odd, *numbers[place:]],
+        {"inner": keyed | {str(place): [odd]}},
+    ):
         encoded, handed = hand_on(value)
         assert not encoded.plain
         assert same(handed, value)
 
 
-def test_a_piece_of_exactly_the_size_that_is_large() -> None:
-    """A large value, and a piece of it, may have any size: it is plain all the same."""
-    with patch.object(serde, "LARGE", 1000):
-        for size in range(1100):
-            assert encode(["x" * size] * 8).plain, size
-            assert encode(["x" * size]).plain, size
-            assert encode({"a": ["x" * size, 1], "b": []}).plain, size
+@pytest.mark.parametrize(
+    "value",
+    [
+        [0.5] * 100_000,
+        [[0.25] * 10] * 10_000,
+        list(range(100_000)),
+        {str(n): {"n": n} for n in range(20_000)},
+        [nest(150)] * 2000,
+        ["$" * serde.LARGE],
+        [[], {}, None, True, "x" * serde.LARGE],
+    ],
+    ids=["floats", "matrix", "integers", "keys", "deep", "dollars", "few"],
+)
+def test_large_plain_values_of_all_shapes(value: Any) -> None:
+    """They are handed on without a copy, and come back the same."""
+    encoded, handed = hand_on(value)
+    assert encoded.plain
+    assert handed is value
+    assert same(decode(encoded), value)
+
+
+def test_value_that_another_thread_changes() -> None:
+    """A dict that grows while it is looked at is stored all the same."""
+    value = {str(n): n for n in range(5000)}
+
+    def grow(frame: Any, event: str, arg: Any) -> Any:
+        if frame.f_code is is_plain.__code__:
+            value[f"another {len(value)}"] = 1
+        return grow
+
+    before = sys.gettrace()
+    sys.settrace(grow)
+    try:
+        encoded = encode(value)
+    finally:
+        sys.settrace(before)
+    assert len(value) > 5000
+    assert same(decode(encoded), value)
 
 
 def test_plain_values_are_handed_on_as_they_are() -> None:
@@ -628,6 +667,7 @@ import sys, builtins, collections, dataclasses, datetime, decimal, fractions, ip
      pathlib, re, uuid, zoneinfo
 import json, pydantic, orjson
 from lgrun.checkpoint import _table, serde
+from lgrun.checkpoint._plain import is_plain
 from lgrun.checkpoint.base import Encoded
 from lgrun.errors import DamagedStateError
 
