@@ -70,7 +70,7 @@ def _dump(value: Any) -> bytes | None:
     try:
         data = orjson.dumps(value, _stand_in, _DIGEST_OPTIONS)
         # orjson writes numbers that JSON does not have (nan, inf) as null: the codec writes them apart.
-        if b"null" not in data:
+        if data.find(b"null") < 0:
             return data
     except TypeError:
         data = None
@@ -91,7 +91,7 @@ def _stand_in(value: Any) -> Any:
 
 
 def _summary(data: bytes, named: bytes) -> str:
-    if len(data) <= SUMMARY_LENGTH and not named and _TAG not in data:
+    if len(data) <= SUMMARY_LENGTH and not named and data.find(_TAG) < 0:
         # As most are.
         return data[1:-1].decode()
     if _TAG in data or _TAG in named:

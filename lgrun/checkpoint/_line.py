@@ -1,8 +1,9 @@
 """One line of JSON that proves where it belongs, and text in it that is not UTF-8. Pure."""
 
 import gc
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from itertools import chain
 from typing import Any
 from zlib import crc32
 
@@ -29,6 +30,7 @@ __all__ = [
     "safe_text",
     "seal_of",
     "sealed",
+    "spliced",
     "tagged",
     "untagged",
 ]
@@ -37,12 +39,16 @@ _TAG = "$lgrun"
 TAG_IN_TEXT = b'"$lgrun"'
 """What is in the JSON text of every value that has tags."""
 _CRC = b',"crc":"'
+# Stands in a document for large text that belongs there. JSON has no such byte.
+_GAP = b"\0"
+# A number is looked for in bytes with far less ado than bytes are.
+_NUL, _LINE_BREAK = 0, ord("\n")
 _TAIL = len(_CRC) + len('12345678"}')
 # orjson writes 254 levels and reads 1024; the codec allows 200. Fewer brackets than this cannot be too deep.
 _SHALLOW = 200
 
 LARGE = 256_000
-"""Bytes of JSON from which parsing is worth a pause of the garbage collector."""
+"""Bytes of JSON from which parsing is worth a pause of the garbage collector, and a copy worth sparing."""
 
 MALFORMED = (AttributeError, KeyError, TypeError, ValueError, RecursionError)
 """What taking apart a document of the wrong shape raises."""
@@ -52,12 +58,35 @@ class BrokenLineError(DamagedStateError):
     """The bytes of a line are not those that were written."""
 
 
-def sealed(document: bytes, seed: int) -> bytes:
-    """Return a JSON object as a line with its checksum."""
-    if b"\n" in document:
+def spliced(text: bytes) -> orjson.Fragment:
+    """Return what stands for JSON text in a document: itself, or if it is large a gap, for `sealed` to fill."""
+    return orjson.Fragment(text if len(text) < LARGE else _GAP)
+
+
+def sealed(document: bytes, seed: int, texts: Iterable[bytes] = ()) -> bytes:
+    """Return a JSON object as a line with its checksum.
+
+    Args:
+        document: the object.
+        seed: what the checksum starts from.
+        texts: what was `spliced` into the document, in its order; what is large is copied only here.
+    """
+    if _NUL in document:
+        return _filled(document, seed, [text for text in texts if len(text) >= LARGE])
+    if _LINE_BREAK in document:
         raise ValueError("an encoded value contains a line break")
     body = memoryview(document)[:-1]
     return b"".join((body, b',"crc":"%08x"}\n' % crc32(body, seed)))
+
+
+def _filled(document: bytes, crc: int, texts: list[bytes]) -> bytes:
+    first, *others = document[:-1].split(_GAP)
+    pieces = [first, *chain.from_iterable(zip(texts, others, strict=True))]
+    if any(_LINE_BREAK in piece for piece in pieces):
+        raise ValueError("an encoded value contains a line break")
+    for piece in pieces:
+        crc = crc32(piece, crc)
+    return b"".join((*pieces, b',"crc":"%08x"}\n' % crc))
 
 
 def seal_of(line: bytes) -> str:

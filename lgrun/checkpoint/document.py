@@ -29,6 +29,7 @@ from lgrun.checkpoint._line import (
     place_seed,
     safe_text,
     sealed,
+    spliced,
     tagged,
     untagged,
 )
@@ -162,7 +163,9 @@ def encode_checkpoint(checkpoint: Checkpoint, patches: Mapping[str, Patch] = {})
     } or None
     document["next"] = [safe_text(name) for name in c.next] or None
     document["workflow"] = None if c.origin is None else tagged(c.origin)
-    return sealed(orjson.dumps(_set(document)), place_seed(c.thread, c.seq))
+    stored = [getattr(c, name) for name in _VALUES if name not in patches] + [p.changes for p in patches.values()]
+    texts = (value.json() for value in stored if value is not None)
+    return sealed(orjson.dumps(_set(document)), place_seed(c.thread, c.seq), texts)
 
 
 class JournalWriter:
@@ -182,7 +185,7 @@ class JournalWriter:
 
     def line(self, n: int, writes: Sequence[PendingWrite]) -> bytes:
         """Return line `n`, counted from 1."""
-        return sealed(b'%b%d,"records":%b}' % (self._head, n, _records(writes)), self._seed)
+        return sealed(b'%b%d,"records":%b}' % (self._head, n, _records(writes)), self._seed, map(_text, writes))
 
 
 def encode_note(kind: str, **members: str) -> bytes:
@@ -205,10 +208,14 @@ def _record(write: PendingWrite) -> dict[str, Any]:
         if not record[name]:
             del record[name]
     if write.value is not None:
-        record["value"] = orjson.Fragment(write.value.json())
+        record["value"] = spliced(write.value.json())
     if write.schema is not None or write.trace is not None:
         record |= {name: tagged(record[name]) for name in ("schema", "trace") if name in record}
     return record
+
+
+def _text(write: PendingWrite) -> bytes:
+    return b"" if write.value is None else write.value.json()
 
 
 def _set(document: dict[str, Any]) -> dict[str, Any]:
@@ -216,7 +223,7 @@ def _set(document: dict[str, Any]) -> dict[str, Any]:
 
 
 def _spliced(value: Encoded | None) -> orjson.Fragment | None:
-    return None if value is None else orjson.Fragment(value.json())
+    return None if value is None else spliced(value.json())
 
 
 def _with_safe_text(record: dict[str, Any]) -> dict[str, Any]:

@@ -2,13 +2,14 @@
 
 import json
 from typing import Any
+from unittest.mock import patch
 from zlib import crc32
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lgrun.checkpoint import migrations
+from lgrun.checkpoint import _line, migrations
 from lgrun.checkpoint._line import BrokenLineError
 from lgrun.checkpoint.base import Checkpoint, Encoded, PendingWrite
 from lgrun.checkpoint.document import (
@@ -20,6 +21,7 @@ from lgrun.checkpoint.document import (
     encode_note,
     new_checkpoint_id,
 )
+from lgrun.checkpoint.patching import Patch
 from lgrun.errors import DamagedStateError, NewerFormatError
 
 ID = "00000001-0000-8000-8000-000000000000"
@@ -99,10 +101,28 @@ def test_value_is_spliced(json: bytes) -> None:
     assert write.value.plain == (b"$lgrun" not in json)
 
 
-def test_line_break_in_a_value_is_refused() -> None:
+@given(texts, st.lists(trees, max_size=4))
+def test_large_values_make_no_difference(thread: str, values: list[Any]) -> None:
+    """What is large is put into its line in another way, which cannot be seen in the line."""
+    small = [Encoded(json=json.dumps(value).encode()) for value in values]
+    writes = [PendingWrite("result", AT, (), thread, value=value, by=thread, trace=[thread]) for value in small]
+    point = start(thread, **dict(zip(("input", "save", "metadata"), small, strict=False)))
+    patches = {"value": Patch(1, "0", 1, value) for value in small[3:]}
+
+    def made() -> list[bytes]:
+        return [encode_checkpoint(point, patches), *lines([PendingWrite("run"), *writes], writes[:1], thread=thread)]
+
+    usual = made()
+    for large in (1, 6):
+        with patch.object(_line, "LARGE", large):
+            assert made() == usual
+
+
+@pytest.mark.parametrize("size", [1, _line.LARGE])
+def test_line_break_in_a_value_is_refused(size: int) -> None:
     """An encoded value that would break the line apart is not written."""
     with pytest.raises(ValueError):
-        lines([PendingWrite("result", value=Encoded(json=b"[\n]"))])
+        lines([PendingWrite("result", value=Encoded(json=b"[\n%b]" % (b"1" * size)))])
 
 
 def test_torn_tail() -> None:
