@@ -71,6 +71,9 @@ LAYERS = [
         "store.file",
         "cache.memory",
         "cache.file",
+        "checkpoint._examined_threads",
+        "checkpoint._examiner",
+        "store._examined",
         "checkpoint.doctor",
     },
     {

@@ -31,7 +31,7 @@ from lgrun.errors import DamagedStateError
 from lgrun.store._meaning import Vector
 from lgrun.store._table import Change, Gone, Row, Touch
 
-__all__ = ["Lines", "encode_line", "read_lines"]
+__all__ = ["Lines", "Salvage", "encode_line", "read_lines", "rewritten", "salvage"]
 
 _KIND = "store"
 _TAG_IN_TEXT = b'"$lgrun"'
@@ -86,15 +86,59 @@ def read_lines(data: bytes, number: int, where: str, start: Lines) -> Lines:
             if any(is_intact(later, _seed(number)) for later in lines[index + 1 :]):
                 raise DamagedStateError(f"{error}, but lines after it are whole; nothing was changed") from None
             return Lines(changes, n, length, damage=place)
-        try:
-            if document["n"] != n + 1:
-                raise DamagedStateError(f"{place} says that it is line {document['n']}; nothing was changed")
-            plain = _TAG_IN_TEXT not in line
-            changes.extend([_change(tree, plain) for tree in document["ops"]])
-        except MALFORMED as error:
-            raise malformed(place, error) from error
+        changes.extend(_changes(document, line, n + 1, place))
         n, length = n + 1, length + len(line) + 1
     return Lines(changes, n, length, torn=bool(rest))
+
+
+class Salvage(NamedTuple):
+    """What can be saved of a log.
+
+    Args:
+        lines: the changes of each line that verifies.
+        lost: the places of those that do not.
+        torn: it ends in an append that was never acknowledged.
+    """
+
+    lines: list[list[Change]]
+    lost: list[str]
+    torn: bool
+
+
+def salvage(data: bytes, number: int, where: str) -> Salvage:
+    """Return what is in log `number` whose lines need not all verify; `where`: its file, for messages.
+
+    Raises:
+        DamagedStateError: a line that verifies is malformed or stands in the wrong place.
+        NewerFormatError: a newer lgrun wrote it.
+    """
+    *lines, rest = data.split(b"\n")
+    saved = Salvage([], [], bool(rest))
+    for at, line in enumerate(lines, 1):
+        place = f"{where}, line {at}"
+        try:
+            document = document_in(line, _seed(number), _KIND, place)
+        except BrokenLineError:
+            saved.lost.append(place)
+        else:
+            saved.lines.append(_changes(document, line, at, place))
+    return saved
+
+
+def rewritten(lines: Sequence[Sequence[Change]], number: int) -> bytes:
+    """Return log `number` with these lines, numbered anew."""
+    return b"".join([encode_line(number, n, changes) for n, changes in enumerate(lines, 1)])
+
+
+def _changes(document: dict[str, Any], line: bytes, n: int, place: str) -> list[Change]:
+    """Return the changes in line `n`."""
+    try:
+        if document["n"] != n:
+            raise DamagedStateError(f"{place} says that it is line {document['n']}; nothing was changed")
+        plain = _TAG_IN_TEXT not in line
+        return [_change(tree, plain) for tree in document["ops"]]
+    except MALFORMED as error:
+        raise malformed(place, error) from error
 
 
 def _seed(number: int) -> int:

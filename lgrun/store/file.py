@@ -18,7 +18,7 @@ from lgrun.checkpoint._claim import Disk
 from lgrun.checkpoint._lock import ThreadLock, try_lock
 from lgrun.checkpoint._state_root import TEMPORARY, StateRoot, state_directory, write_new
 from lgrun.errors import StateError
-from lgrun.store._lines import Lines, encode_line, read_lines
+from lgrun.store._lines import Lines, encode_line, read_lines, rewritten
 from lgrun.store._meaning import Vector
 from lgrun.store._ops import IndexConfig, Result, TTLConfig
 from lgrun.store._table import Change, Plan, Row, Table, Touch
@@ -26,7 +26,7 @@ from lgrun.store.memory import TableStore
 
 __all__ = ["FileStore"]
 
-_STORE, _SUFFIX = "store", ".jsonl"
+STORE, _SUFFIX = "store", ".jsonl"
 _START = Lines([], 0, 0)
 _COMPACTED_FROM, _COMPACTED_AT, _AGAIN_AT = 100_000, 4, 1.5
 """A log of so many bytes is compacted if its items need a fourth of them at most; if not, the question comes again when
@@ -60,7 +60,7 @@ class FileStore(TableStore):
     ) -> None:
         super().__init__(index=index, ttl=ttl)
         self.directory = os.path.realpath(state_directory() if directory is None else directory)
-        self._path = f"{self.directory}/{_STORE}"
+        self._path = f"{self.directory}/{STORE}"
         self._fs = fs or RealFs()
         self._root = StateRoot(self._fs, self.directory)
         self._now = now
@@ -133,7 +133,7 @@ class FileStore(TableStore):
             return False
         found = None
         try:
-            found = self._fs.open_dir(_STORE, root)
+            found = self._fs.open_dir(STORE, root)
             return self._open_latest(found)
         except FileNotFoundError:
             return False
@@ -141,9 +141,9 @@ class FileStore(TableStore):
             self._close(found, root)
 
     def _open_latest(self, directory: int) -> bool:
-        while numbers := _numbers(self._fs.listdir(directory)):
+        while numbers := log_numbers(self._fs.listdir(directory)):
             try:
-                self._fd = self._fs.open_read(_name(max(numbers)), directory)
+                self._fd = self._fs.open_read(log_name(max(numbers)), directory)
             except FileNotFoundError:
                 continue  # it was compacted while we looked
             self._number = max(numbers)
@@ -152,7 +152,7 @@ class FileStore(TableStore):
 
     def _take_in(self) -> None:
         assert self._fd is not None
-        start, where = self._read, f"{self._path}/{_name(self._number)}"
+        start, where = self._read, f"{self._path}/{log_name(self._number)}"
         try:
             found = read_lines(self._fs.read_rest(self._fd, start.length), self._number, where, start)
             doubtful = bool(found.damage)
@@ -182,7 +182,7 @@ class FileStore(TableStore):
     def _write(self, changes: list[Change], touched: list[Touch], now: float) -> None:
         with self._locked() as directory:
             with self._reading:
-                if self._fd is not None and not self._fs.is_at(self._fd, _name(self._number), directory):
+                if self._fd is not None and not self._fs.is_at(self._fd, log_name(self._number), directory):
                     self._forget()  # the state directory was moved away, or replaced
                 self._catch_up(directory)
                 known = [
@@ -214,8 +214,8 @@ class FileStore(TableStore):
         number, read = self._number or 1, self._read
         line = encode_line(number, read.lines + 1, changes)
         if read.length + len(line) > MAX_BYTES:
-            raise OSError(errno.EFBIG, f"more than {MAX_BYTES >> 20} MB could not be read again", _name(number))
-        fd = self._fs.open_append(_name(number), directory)
+            raise OSError(errno.EFBIG, f"more than {MAX_BYTES >> 20} MB could not be read again", log_name(number))
+        fd = self._fs.open_append(log_name(number), directory)
         try:
             if read.torn or read.damage:
                 self._cut(fd, read)
@@ -228,7 +228,7 @@ class FileStore(TableStore):
             except BaseException as error:
                 self._fs.truncate(fd, read.length)
                 if isinstance(error, OSError) and error.filename is None:
-                    error.filename = _name(number)
+                    error.filename = log_name(number)
                 raise
         finally:
             self._fs.close(fd)
@@ -252,17 +252,17 @@ class FileStore(TableStore):
         A disk that has no room for both logs is no reason to fail: what was to be stored is stored.
         """
         number = self._number + 1
-        data = b"".join(encode_line(number, n, [row]) for n, row in enumerate(self._table.rows(now), 1))
+        data = rewritten([[row] for row in self._table.rows(now)], number)
         if self._read.length < len(data) * times:
             return False
         try:
-            write_new(self._fs, directory, _name(number), data)
+            write_new(self._fs, directory, log_name(number), data)
             for name in self._fs.listdir(directory):
                 # What a writer that died had begun to write, too: we have the lock.
-                if name.startswith(TEMPORARY) or (_numbers([name]) and name != _name(number)):
+                if name.startswith(TEMPORARY) or (log_numbers([name]) and name != log_name(number)):
                     self._fs.unlink(name, directory)
         except OSError as error:
-            _warn(f"{self._path}/{_name(self._number)} could not be compacted: {error.strerror or error}")
+            _warn(f"{self._path}/{log_name(self._number)} could not be compacted: {error.strerror or error}")
             return False
         with self._reading:
             self._catch_up(directory)
@@ -295,19 +295,19 @@ class FileStore(TableStore):
 
     def _try_lock(self, root: int, directory: int) -> ThreadLock | None:
         try:
-            return try_lock(self._fs, _STORE, root, directory)
+            return try_lock(self._fs, STORE, root, directory)
         except FileNotFoundError:
             raise StateError(f"{self._path} was removed while it was written to; nothing was stored") from None
 
     def _make(self, root: int) -> int:
         try:
-            return self._fs.open_dir(_STORE, root)
+            return self._fs.open_dir(STORE, root)
         except FileNotFoundError:
             try:
-                self._fs.mkdir(_STORE, root)
+                self._fs.mkdir(STORE, root)
             except FileExistsError:
                 pass
-            return self._fs.open_dir(_STORE, root)
+            return self._fs.open_dir(STORE, root)
 
     def _close(self, *fds: int | None) -> None:
         for fd in fds:
@@ -315,11 +315,13 @@ class FileStore(TableStore):
                 self._fs.close(fd)
 
 
-def _name(number: int) -> str:
+def log_name(number: int) -> str:
+    """Return the name of the log with this number."""
     return f"{number:08d}{_SUFFIX}"
 
 
-def _numbers(names: list[str]) -> list[int]:
+def log_numbers(names: list[str]) -> list[int]:
+    """Return the numbers of the logs among the files with these names."""
     return [int(name[:8]) for name in names if name[8:] == _SUFFIX and name[:8].isascii() and name[:8].isdigit()]
 
 

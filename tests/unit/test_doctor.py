@@ -13,6 +13,7 @@ from lgrun.checkpoint.base import Encoded, PendingWrite
 from lgrun.checkpoint.doctor import Finding, examine
 from lgrun.checkpoint.file import FileSaver
 from lgrun.errors import StateError
+from lgrun.store.file import FileStore
 from tests.crash.scenarios import checkpoint, result
 
 JOURNAL = "00000001.writes.jsonl"
@@ -290,3 +291,66 @@ def test_going_back_twice(chat: Path) -> None:
     asides = sorted(path.name for path in (chat / "threads/t").glob("*.damaged*"))
     assert asides == ["00000006.json.damaged", "00000006.json.damaged2"]
     assert {one.problem for one in found(chat)} == {"was set aside; it is not read, and can be deleted"}
+
+
+# --- the store
+
+
+@pytest.fixture
+def stored(state: Path) -> Path:
+    """A state directory with three items in its store."""
+    store = FileStore(state)
+    for number in range(3):
+        store.put(("notes",), f"key{number}", {"n": number})
+    return state
+
+
+LOG = "store/00000001.jsonl"
+
+
+def keys(state: Path) -> list[str]:
+    return [item.key for item in FileStore(state).search(())]
+
+
+@pytest.mark.parametrize("line", [0, 1, 2])
+def test_damaged_line_of_a_store(stored: Path, line: int) -> None:
+    """The other items can be read again, and the log as it was is kept, each time."""
+    log, kept = stored / LOG, []
+    for damaged in (line, (line + 1) % 3):
+        log.write_bytes(log.read_bytes().replace(b"key%d" % damaged, b"kex%d" % damaged))
+        kept.append(log.read_bytes())
+        assert [finding.verdict for finding in found(stored, mend=True) if finding.verdict != "note"] == ["damaged"]
+    assert keys(stored) == [f"key{(line + 2) % 3}"]
+    assert [finding.verdict for finding in found(stored)] == ["note", "note"]
+    assert [log.with_name(f"{log.name}.damaged{n}").read_bytes() for n in ("", "2")] == kept
+    FileStore(stored).put(("notes",), "new", {})
+    assert keys(stored) == [f"key{(line + 2) % 3}", "new"]
+
+
+def test_what_a_store_that_died_leaves(stored: Path) -> None:
+    log = stored / LOG
+    whole = log.read_bytes()
+    log.write_bytes(whole + whole[:20])
+    mended(stored, LOG, "litter", "never finished", "cut it off")
+    assert log.read_bytes() == whole
+    (stored / "store/00000000.jsonl").write_bytes(b"older")
+    mended(stored, "store/00000000.jsonl", "litter", "older log", "remove it")
+    (stored / "store/.tmp-x").touch(mode=0o600)
+    mended(stored, "store/.tmp-x", "litter", "never finished", "remove it")
+
+
+def test_a_store_that_is_written_to_is_left_alone(stored: Path) -> None:
+    with FileStore(stored)._locked():
+        assert [(f.path, f.verdict) for f in found(stored, mend=True)] == [("store", "note")]
+
+
+def test_setting_aside_twice(state: Path) -> None:
+    """What was set aside the first time is kept."""
+    journal = state / "threads/t" / JOURNAL
+    kept = []
+    for line in (0, 1):
+        journal.write_bytes(journal.read_bytes().replace(b"task%d" % line, b"tusk%d" % line))
+        kept.append(journal.read_bytes())
+        assert any(finding.mended for finding in found(state, mend=True))
+    assert [journal.with_name(f"{JOURNAL}.damaged{n}").read_bytes() for n in ("", "2")] == kept
+    assert names(state) == ["task2"]
