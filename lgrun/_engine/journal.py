@@ -56,6 +56,7 @@ class Journal:
         self._queued = 0
         self._written = 0
         self._is_writing = False
+        self._failure: BaseException | None = None
         self._lock = threading.Lock()
         # Made by the first who has to wait.
         self._wrote: threading.Condition | None = None
@@ -136,7 +137,8 @@ class Journal:
         """Return when everything up to `ticket` is as durable as the durability asks, with `barrier` on the disk.
 
         Raises:
-            StateIOError: the disk refused.
+            StateIOError: the disk refused, now or before: what a write that failed took along is nowhere, and nothing
+                more is written.
         """
         with self._lock:
             # Not a lock of its own: who waited for it would wait for the next write, too, although this one was his.
@@ -144,9 +146,14 @@ class Journal:
                 self._wait()
             if not self.due(ticket, barrier):
                 return
+            if self._failure is not None:
+                raise self._failure
             self._is_writing = True
         try:
             self._write(barrier)
+        except BaseException as error:
+            self._failure = error
+            raise
         finally:
             self._end_writing()
 

@@ -1,16 +1,23 @@
 """Group commit: who waits for which write, and which records say that a call began."""
 
+import asyncio
+import errno
 import queue
 import threading
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from lgrun._engine.journal import Journal
+from lgrun._fs import RealFs
 from lgrun.checkpoint.base import PendingWrite
+from lgrun.checkpoint.file import FileSaver
 from lgrun.checkpoint.memory import InMemorySaver, MemoryClaim
 from lgrun.errors import StateIOError
+from lgrun.func import entrypoint, task
+from tests.engine.conftest import THREAD
 
 PATIENCE = 30.0
 
@@ -55,6 +62,99 @@ def test_whoever_waits_is_released_by_the_write_that_was_his() -> None:
     assert all(joined(thread) for thread in together)
     claim.leave.put(None)
     assert joined(last)
+
+
+# --- disks that fail
+
+MANY = 5
+
+
+class Filling(RealFs):
+    """A disk without room for one line of results. The first line is one result's, for which all others wait.
+
+    Args:
+        fails: the number of the line.
+    """
+
+    def __init__(self, fails: int) -> None:
+        self.fails = fails
+        self.lines = 0
+        self.begun = threading.Event()
+        self.all_wait = threading.Event()
+
+    def write(self, fd: int, data: bytes) -> int:
+        if b'"kind":"result"' in data:
+            self.lines += 1
+            self.begun.set()
+            assert self.all_wait.wait(PATIENCE)
+            if self.lines == self.fails:
+                raise OSError(errno.ENOSPC, "No space left on device")
+        return super().write(fd, data)
+
+
+@pytest.fixture(params=[1, 2])
+def filling(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Filling:
+    """The first line holds one result, the second all others."""
+    disk = Filling(request.param)
+    results = iter(range(1, MANY + 1))
+    add = Journal.add
+
+    def counted(journal: Journal, *writes: PendingWrite) -> int:
+        ticket = add(journal, *writes)
+        if any(write.kind == "result" and next(results) == MANY for write in writes):
+            disk.all_wait.set()
+        return ticket
+
+    monkeypatch.setattr(Journal, "add", counted)
+    return disk
+
+
+def _check(filling: Filling, directory: Path, told: list[object]) -> None:
+    """What was handed on is in the journal, and nothing else was."""
+    saved = FileSaver(directory).load("t")
+    assert saved is not None
+    stored = [write for write in saved.writes if write.kind == "result"]
+    assert [kind is StateIOError for kind in told].count(False) == len(stored) == filling.fails - 1
+    assert filling.lines == filling.fails
+
+
+def test_all_whose_records_share_a_line_are_told_that_it_was_not_stored(filling: Filling, tmp_path: Path) -> None:
+    told: list[object] = []
+
+    @task
+    def work(n: int) -> int:
+        assert n == 0 or filling.begun.wait(PATIENCE)
+        return n
+
+    @entrypoint(checkpointer=FileSaver(tmp_path, fs=filling))
+    def flow(_: int) -> None:
+        for call in [work(n) for n in range(MANY)]:
+            try:
+                told.append(call.result())
+            except StateIOError as error:
+                told.append(type(error))
+
+    with pytest.raises(StateIOError, match="No space left"):
+        flow.invoke(0, THREAD)
+    _check(filling, tmp_path, told)
+
+
+def test_all_whose_records_share_a_line_are_told_on_an_event_loop(filling: Filling, tmp_path: Path) -> None:
+    @task
+    async def work(n: int) -> int:
+        assert n == 0 or await asyncio.to_thread(filling.begun.wait, PATIENCE)
+        return n
+
+    told: list[object] = []
+
+    @entrypoint(checkpointer=FileSaver(tmp_path, fs=filling))
+    async def flow(_: int) -> None:
+        ends = await asyncio.gather(*(work(n) for n in range(MANY)), return_exceptions=True)
+        told.extend(type(end) if isinstance(end, BaseException) else end for end in ends)
+
+    with pytest.raises(StateIOError, match="No space left"):
+        asyncio.run(flow.ainvoke(0, THREAD))
+    _check(filling, tmp_path, told)
 
 
 # --- starts
