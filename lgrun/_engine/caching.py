@@ -1,7 +1,7 @@
 """The task cache, as a run uses it: flows, as in `flow`.
 
 Rule: what a person answered is never handed to another thread, so a call during which a question was asked is not
-cached.
+cached. What a cache, or the code that makes keys for it, raises is a failure of the call.
 """
 
 from collections.abc import Generator
@@ -9,12 +9,13 @@ from functools import partial
 from typing import Any, NamedTuple, TypeAlias
 
 from lgrun._engine.frame import Frame
-from lgrun._engine.model import Function, Instruction, Io
+from lgrun._engine.model import Function, Instruction, Io, Outcome, Raised, Returned
 from lgrun._engine.run import Run
 from lgrun.cache._entry import call_key
 from lgrun.cache.base import BaseCache, FullKey
+from lgrun.errors import NotSerializableError, StateError
 
-Seek: TypeAlias = Generator[Instruction, Any, "Sought | None"]
+Seek: TypeAlias = Generator[Instruction, Any, "Sought | Raised | None"]
 
 
 class Sought(NamedTuple):
@@ -41,16 +42,32 @@ def sought(
     policy = function.cache or (own if inherit else None)
     if cache is None or policy is None:
         return None
-    key = (space_of(function), call_key(policy, args, kwargs))
-    hits = yield from _asked(cache, partial(cache.get, [key]))
+    try:
+        key = (space_of(function), call_key(policy, args, kwargs))
+        hits = yield from _asked(cache, partial(cache.get, [key]))
+    except StateError:
+        raise
+    except Exception as error:
+        return Raised(error)
     return Sought(cache, key, policy.ttl, key in hits, hits.get(key))
 
 
-def kept(run: Run, frame: Frame, sought: Sought | None, value: Any) -> Generator[Instruction, Any, None]:
-    """Keep a result that was looked for in vain."""
-    if sought is None or sought.found or run.asked_below(frame.path):
-        return
-    yield from _asked(sought.cache, partial(sought.cache.set, {sought.key: (value, sought.ttl)}))
+def kept(
+    run: Run, frame: Frame, sought: Sought | Raised | None, returned: Returned
+) -> Generator[Instruction, Any, Outcome]:
+    """Keep a result that was looked for in vain; return what its call came to."""
+    if not isinstance(sought, Sought) or sought.found or run.asked_below(frame.path):
+        return returned
+    try:
+        yield from _asked(sought.cache, partial(sought.cache.set, {sought.key: (returned.value, sought.ttl)}))
+    except StateError:
+        raise
+    except NotSerializableError as error:
+        error.what = f"what {frame.name!r} returned"
+        return Raised(error)
+    except Exception as error:
+        return Raised(error)
+    return returned
 
 
 def _asked(cache: BaseCache[Any], action: Any) -> Generator[Instruction, Any, Any]:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Generator, Sequence
 from typing import Any, TypeAlias
 
 from lgrun._engine import ids
-from lgrun._engine.caching import kept, sought
+from lgrun._engine.caching import Sought, kept, sought
 from lgrun._engine.events import (
     TaskCached,
     TaskFailed,
@@ -97,7 +97,13 @@ def attempts(
         error = outcome.error
         if isinstance(error, Exception):
             _add_note(error, f"During task with name {frame.name!r} and id {frame.id!r}")
-        delay = None if run.stopped else next_delay(policies, frame.attempt, error, run.world.uniform)
+        try:
+            delay = None if run.stopped else next_delay(policies, frame.attempt, error, run.world.uniform)
+        except Exception as refusal:
+            # Of a `retry_on`; shown with what it was asked about.
+            if refusal is not error:
+                refusal.__context__ = error
+            return Raised(refusal)
         if delay is None:
             return outcome
         if task:
@@ -143,7 +149,7 @@ def task_flow(run: Run, planned: Planned) -> Flow:
     known = None
     if run.caches:
         known = yield from sought(run, frame, function, args, given, inherit=True)
-    if known is not None and known.found:
+    if isinstance(known, Sought) and known.found:
         return (yield from _from_cache(run, planned, known.value))
     if run.heard:
         run.emit(
@@ -158,19 +164,22 @@ def task_flow(run: Run, planned: Planned) -> Flow:
                 ns=frame.ns,
             )
         )
-    outcome = yield from attempts(run, frame, function, args, kwargs, policies, True)
+    outcome: Outcome
+    if isinstance(known, Raised):
+        outcome = known
+    else:
+        outcome = yield from attempts(run, frame, function, args, kwargs, policies, True)
     if isinstance(outcome, Returned):
         try:
             encoded, value = run.hand_on(outcome.value, f"the result of task {frame.name!r}")
-            if known is not None:
-                yield from kept(run, frame, known, value)
+            outcome = Returned(value) if known is None else (yield from kept(run, frame, known, Returned(value)))
         except NotSerializableError as error:
             outcome = Raised(error)
-        else:
-            ms = (world.timer() - began) * 1000
-            event = _finished(frame, value, ms) if run.heard else None
-            yield from run.commit(result_record(run, planned, encoded, ms), event)
-            return Returned(value)
+    if isinstance(outcome, Returned):
+        ms = (world.timer() - began) * 1000
+        event = _finished(frame, value, ms) if run.heard else None
+        yield from run.commit(result_record(run, planned, encoded, ms), event)
+        return outcome
     yield from _failed(run, frame, outcome.error, (world.timer() - began) * 1000)
     return outcome
 

@@ -130,8 +130,16 @@ class Program(Protocol):
     def find(self, name: str) -> "Program | None":
         """Return the workflow of that name which one of the steps runs, as far as can be seen from outside."""
 
-    def next_calls(self, state: Any) -> Sequence[NodeCall]:
-        """Return what runs in the next step; nothing when the workflow is complete."""
+    def next_calls(self, state: Any, *, inputs: bool = False) -> Sequence[NodeCall]:
+        """Return what runs in the next step; nothing when the workflow is complete.
+
+        Args:
+            state: of the program.
+            inputs: the calls are to be run; else nobody looks at what they are given, which user code may make.
+
+        Raises:
+            Exception: what user code raised.
+        """
 
     def apply(self, state: Any, results: Sequence[Any]) -> Any:
         """Return the state after a step, given what its calls returned, in their order."""
@@ -209,7 +217,7 @@ class FunctionProgram(NamedTuple):
         output = self.output(state)
         return {END: output.value, PREVIOUS: output.save}
 
-    def next_calls(self, state: _Body) -> Sequence[NodeCall]:
+    def next_calls(self, state: _Body, *, inputs: bool = False) -> Sequence[NodeCall]:
         if state.results:
             return ()
         origin = ("__pregel_pull", self.name)

@@ -3,7 +3,7 @@
 from collections.abc import Generator, Mapping, Sequence
 from typing import Any
 
-from lgrun._engine.caching import kept, sought
+from lgrun._engine.caching import Sought, kept, sought
 from lgrun._engine.events import Namespace, NodeCached, NodeFailed, NodeFinished, NodeInterrupted, NodeStarted
 from lgrun._engine.flow import Flow, attempts, error_record, save_questions
 from lgrun._engine.frame import Frame
@@ -111,7 +111,13 @@ class Course:
 def steps(course: Course, state: Any) -> Flow:
     """Step through a program from a state to its end."""
     run, program = course.run, course.program
-    while calls := program.next_calls(state):
+    while True:
+        try:
+            calls = program.next_calls(state, inputs=True)
+        except Exception as error:
+            return Raised(error)
+        if not calls:
+            return Returned(program.output(state))
         outcome = yield from _step(course, state, calls)
         if isinstance(outcome, Raised):
             return outcome
@@ -124,7 +130,6 @@ def steps(course: Course, state: Any) -> Flow:
             return Raised(stop)
         if run.stopped is not None:
             return Raised(run.stopped)
-    return Returned(program.output(state))
 
 
 def _step(course: Course, state: Any, calls: Sequence[NodeCall]) -> Flow:
@@ -224,11 +229,15 @@ def _node(course: Course, frame: Frame, call: NodeCall, held: Mapping[str, Any])
     known = None
     if run.caches:
         known = yield from sought(run, frame, function, (call.input,), {}, inherit=False)
-    if known is not None and known.found:
+    if isinstance(known, Sought) and known.found:
         return (yield from _from_cache(course, frame, call, known.value))
-    outcome = yield from attempts(run, frame, function, call.args, kwargs, function.retry, False)
+    outcome: Outcome
+    if isinstance(known, Raised):
+        outcome = known
+    else:
+        outcome = yield from attempts(run, frame, function, call.args, kwargs, function.retry, False)
     if isinstance(outcome, Returned):
-        yield from kept(run, frame, known, outcome.value)
+        outcome = yield from kept(run, frame, known, outcome)
     handler = call.handler
     if handler is not None and isinstance(outcome, Raised) and isinstance(outcome.error, Exception):
         yield from _node_stopped(course, frame, call, outcome.error, held)

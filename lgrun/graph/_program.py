@@ -117,8 +117,8 @@ class GraphProgram:
 
     # --- steps ---
 
-    def next_calls(self, state: Standing) -> list[NodeCall]:
-        return [self._call(state, name, index, sent) for index, (name, sent) in enumerate(self._due(state))]
+    def next_calls(self, state: Standing, *, inputs: bool = False) -> list[NodeCall]:
+        return [self._call(state, name, index, sent, inputs) for index, (name, sent) in enumerate(self._due(state))]
 
     def _due(self, state: Standing) -> Iterator[tuple[str, Send | None]]:
         """Yield what runs next in the order in which it is started: Sends, nodes by name, those led to from outside.
@@ -133,10 +133,10 @@ class GraphProgram:
             if name in known:
                 yield name, None
 
-    def _call(self, state: Standing, name: str, index: int, sent: Send | None) -> NodeCall:
+    def _call(self, state: Standing, name: str, index: int, sent: Send | None, inputs: bool) -> NodeCall:
         node = self.plan.nodes[name]
         given = state.given if sent is None else sent.arg
-        if sent is None and name != START:
+        if inputs and sent is None and name != START:
             given = coerced(node.schema, state.values)
         triggers = ("__pregel_push",) if sent is not None else self.plan.triggers.get(name, (START,))
         return NodeCall(
