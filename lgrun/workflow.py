@@ -21,6 +21,7 @@ from lgrun._engine.settings import OnChange
 from lgrun._engine.snapshot import Reader, standing
 from lgrun._engine.stream import Beside, EventStream
 from lgrun._engine.sync import SyncDriver
+from lgrun._waiting import apart
 from lgrun._world import now, real_world
 from lgrun.cache.base import BaseCache
 from lgrun.checkpoint.base import BaseCheckpointSaver, Saved
@@ -451,7 +452,7 @@ class Workflow:
 
     async def afork(self, config: Config, **points: Any) -> dict[str, Any]:
         """Make a new thread from a point of another one; see `fork`."""
-        return await _in_thread(self.fork, config, **points)  # type: ignore[no-any-return]
+        return await apart(self.fork, config, **points)
 
     def clear_cache(self, nodes: Sequence[str] | None = None) -> None:
         """Forget what the workflow's cache keeps of its own steps.
@@ -466,24 +467,24 @@ class Workflow:
 
     async def aclear_cache(self, nodes: Sequence[str] | None = None) -> None:
         """Forget what the workflow's cache keeps of its own steps; see `clear_cache`."""
-        await _in_thread(self.clear_cache, nodes)
+        await apart(self.clear_cache, nodes)
 
     async def aget_state(self, config: Config, *, subgraphs: bool = False) -> StateSnapshot:
         """Return the thread as it stands; see `get_state`."""
-        return await _in_thread(self.get_state, config, subgraphs=subgraphs)  # type: ignore[no-any-return]
+        return await apart(self.get_state, config, subgraphs=subgraphs)
 
     async def aget_state_history(self, config: Config, **options: Any) -> AsyncIterator[StateSnapshot]:
         """Yield the thread's checkpoints, newest first; see `get_state_history`."""
-        for state in await _in_thread(lambda: list(self.get_state_history(config, **options))):
+        for state in await apart(lambda: list(self.get_state_history(config, **options))):
             yield state
 
     async def aupdate_state(self, config: Config, values: Any, as_node: str | None = None) -> dict[str, Any]:
         """Write a result by hand; see `update_state`."""
-        return await _in_thread(self.update_state, config, values, as_node)  # type: ignore[no-any-return]
+        return await apart(self.update_state, config, values, as_node)
 
     async def abulk_update_state(self, config: Config, supersteps: Sequence[Sequence[StateUpdate]]) -> dict[str, Any]:
         """Write several results by hand; see `bulk_update_state`."""
-        return await _in_thread(self.bulk_update_state, config, supersteps)  # type: ignore[no-any-return]
+        return await apart(self.bulk_update_state, config, supersteps)
 
     # --- drawing ---
 
@@ -551,12 +552,6 @@ async def _driven(run: Run, input: Any) -> RunEnded:
     from lgrun._engine.aio import AsyncDriver
 
     return await AsyncDriver(run).drive(run_flow(run, input))
-
-
-async def _in_thread(function: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
-    import asyncio
-
-    return await asyncio.to_thread(function, *arguments, **options)
 
 
 def _outer(config: Config | None) -> Frame | None:

@@ -10,7 +10,7 @@ import lgrun
 ROOT = Path(lgrun.__file__).parent
 
 LAYERS = [
-    {"constants", "_folders", "_fs", "_hashing", "_engine.context", "_layout", "_typed"},
+    {"constants", "_folders", "_fs", "_hashing", "_engine.context", "_layout", "_typed", "_waiting"},
     {"types"},
     {
         "errors",

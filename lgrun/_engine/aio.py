@@ -33,6 +33,7 @@ from lgrun._engine.program import Program
 from lgrun._engine.run import Known, Planned, Run
 from lgrun._engine.sync import SyncDriver, strand
 from lgrun._engine.workers import WORKERS
+from lgrun._waiting import WAITING
 from lgrun.checkpoint.base import Path
 from lgrun.errors import GraphInterrupt, NodeCancelledError, NodeTimeoutError
 from lgrun.types import TimeoutPolicy
@@ -95,7 +96,7 @@ class AsyncDriver:
         """Call what may wait for a device, off the loop if it does."""
         if self.run.saver is None or not self.run.saver.blocking:
             return action()
-        work = self.loop.run_in_executor(None, action)
+        work = asyncio.wrap_future(WAITING.submit(action))
         # What has begun on another thread cannot be stopped: leave with it over, never with it half-way.
         cancelled = await over(work)
         if cancelled is not None:

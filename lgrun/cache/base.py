@@ -83,6 +83,6 @@ class BaseCache(ABC, Generic[ValueT]):
     async def _apart(self, call: Any, argument: Any) -> Any:
         if not self.blocking:
             return call(argument)
-        import asyncio
+        from lgrun._waiting import apart
 
-        return await asyncio.to_thread(call, argument)
+        return await apart(call, argument)

@@ -96,9 +96,9 @@ class FileStore(TableStore):
         return results
 
     async def _arun(self, plan: Plan, vectors: dict[str, Vector]) -> list[Result]:
-        import asyncio
+        from lgrun._waiting import apart
 
-        return await asyncio.to_thread(self._run, plan, vectors)
+        return await apart(self._run, plan, vectors)
 
     # Reading
 
