@@ -74,6 +74,7 @@ class Beside(Generic[T]):
         self._drive = drive or _drive
         self._input = input
         self._run: Run | None = None
+        self._cancelled_by: str | None = None
         self._failure: BaseException | None = None
         self._events = self._iterate()
 
@@ -84,11 +85,12 @@ class Beside(Generic[T]):
         return next(self._events)
 
     def cancel(self, by: str) -> None:
-        """Stop the run in good order: what runs may finish and is saved, nothing more starts.
+        """Stop the run in good order, also one that has not begun: what runs may finish, nothing more starts.
 
         Args:
             by: who asked, for the history.
         """
+        self._cancelled_by = by
         if self._run is not None:
             self._run.cancel(by)
 
@@ -128,6 +130,8 @@ class Beside(Generic[T]):
 
     def _iterate(self) -> Generator[T, None, None]:
         self._run = run = self._start(self)
+        if self._cancelled_by is not None:
+            run.cancel(self._cancelled_by)
         work = (self._work, run)
         self._thread = threading.Thread(target=copy_context().run, args=work, name="lgrun-run", daemon=True)
         self._thread.start()

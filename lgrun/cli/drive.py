@@ -240,12 +240,9 @@ def _time_limit(reporter: Reporter, cancel: Callable[[str], None], seconds: floa
         over.append(True)
         running = reporter.running()
         reporter.say(f"the time is over: stopping{f' after {running}' if running else ''}…")
-        end = time.monotonic() + GRACE
-        while time.monotonic() < end:
-            # Again and again: the run may be about to begin only now.
-            cancel("timeout")
-            if ended.wait(0.05):
-                return
+        cancel("timeout")
+        if ended.wait(GRACE):
+            return
         reporter.leave(ExitStatus.TIMEOUT)
         os._exit(ExitStatus.TIMEOUT)
 

@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
+from lgrun.checkpoint.base import BaseCheckpointSaver
 from lgrun.config import get_stream_writer
 from lgrun.func import entrypoint, task
-from tests.engine.conftest import Style
+from tests.engine.conftest import THREAD, Style
 
 ODD = [None, (), (1, 2), ("custom", 3), {"type": "custom"}, [], object]
 WAIT = 30
@@ -161,3 +162,20 @@ def test_an_error_comes_after_what_was_written(style: Style) -> None:
     with pytest.raises(ValueError, match="no"):
         asyncio.run(alisten()) if style.asynchronous else listen()
     assert chunks == ["last words"]
+
+
+def test_a_run_that_is_cancelled_before_its_first_event(saver: BaseCheckpointSaver) -> None:
+    ran: list[int] = []
+
+    @entrypoint(checkpointer=saver)
+    def flow(n: int) -> None:
+        ran.append(n)
+
+    events = flow.events(1, THREAD)
+    events.cancel("SIGTERM")
+
+    assert list(events)[-1].status == "stopped"
+    assert ran == []
+    saved = saver.load("t")
+    assert saved is not None
+    assert [write.by for write in saved.writes if write.kind == "cancelled"] == ["SIGTERM"]
