@@ -87,6 +87,7 @@ LAYERS = [
         "_engine.run",
         "_engine.lineage",
         "_engine.settings",
+        "_engine.sleepers",
         "_engine.caching",
         "_engine.steps",
         "_engine.nested",

@@ -83,7 +83,7 @@ class AsyncDriver:
             case Io():
                 return await self._hop(step.action)
             case Sleep():
-                await asyncio.sleep(step.seconds)
+                await self._sleep(step.seconds)
             case HandOver():
                 await step.reader.hand_over(step.hold)
             case Together():
@@ -102,6 +102,15 @@ class AsyncDriver:
         if cancelled is not None:
             raise cancelled
         return work.result()
+
+    async def _sleep(self, seconds: float) -> None:
+        stopped = asyncio.Event()
+        with self.run.sleepers.asleep(lambda: self.loop.call_soon_threadsafe(stopped.set)):
+            try:
+                async with asyncio.timeout(seconds):
+                    await stopped.wait()
+            except TimeoutError:
+                pass
 
     async def _flush(self, step: Flush) -> None:
         journal = self.run.journal
@@ -163,8 +172,9 @@ class AsyncDriver:
         else:
             self.loop.call_soon_threadsafe(postpone)
 
-    @staticmethod
-    def _cancelled(frame: Frame) -> BaseException:
+    def _cancelled(self, frame: Frame) -> BaseException:
+        if self.run.stopped is not None:
+            return self.run.stopped
         task = asyncio.current_task()
         if task is not None and task.cancelling():
             return RunCancelled("cancelled")

@@ -48,6 +48,10 @@ def run_flow(run: Run, input: Any) -> Life[RunEnded]:
     try:
         if run.saver is not None:
             yield Io(partial(claimed, run))
+            if run.claim is None:
+                ended = RunEnded(status="stopped")
+                run.emit(ended)
+                return ended
         opened = yield from open_run(run, input)
         if isinstance(opened, RunEnded):
             return opened

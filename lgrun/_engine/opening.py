@@ -18,10 +18,14 @@ from lgrun._engine.start import Continue, Finished, Fork, Fresh, decide_start
 from lgrun.checkpoint.base import Checkpoint, CheckpointKind, Encoded, PendingWrite, Saved
 from lgrun.checkpoint.document import new_checkpoint_id
 from lgrun.constants import END, PREVIOUS, START
-from lgrun.errors import EmptyInputError
+from lgrun.errors import EmptyInputError, ThreadBusyError
 from lgrun.types import Command
 
 T = TypeVar("T")
+
+_GLANCE = 0.2
+"""Seconds after which a wait for a thread begins anew, unless the run was stopped."""
+
 Life: TypeAlias = Generator[Instruction, Any, T]
 
 
@@ -70,9 +74,18 @@ def open_run(run: Run, input: Any) -> Life[Opened | RunEnded]:
 
 
 def claimed(run: Run) -> None:
-    """Take the right to write to the run's thread."""
+    """Take the right to write to the run's thread, unless the run is stopped while it waits for that."""
     assert run.saver is not None
-    run.claim = run.saver.claim(run.settings.thread, wait=run.settings.wait)
+    began, patience = run.world.timer(), run.settings.wait
+    while run.claim is None:
+        left = None if patience is None else began + patience - run.world.timer()
+        try:
+            run.claim = run.saver.claim(run.settings.thread, wait=_GLANCE if left is None else min(left, _GLANCE))
+        except ThreadBusyError:
+            if left is not None and left <= _GLANCE:
+                raise
+            if run.stopped is not None:
+                return
 
 
 def _open_unsaved(run: Run, input: Any) -> Opened:

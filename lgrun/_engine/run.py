@@ -21,6 +21,7 @@ from lgrun._engine.journal import Journal
 from lgrun._engine.model import Flush, Function, Instruction, NodeCall, RunCancelled, StreamReader
 from lgrun._engine.program import Program
 from lgrun._engine.settings import Settings, World
+from lgrun._engine.sleepers import Sleepers
 from lgrun._engine.writing import Shortcut
 from lgrun.cache.base import BaseCache
 from lgrun.checkpoint.base import BaseCheckpointSaver, Claim, Path, PendingWrite
@@ -103,6 +104,7 @@ class Run:
         self.previous: Any = None
         self.seed = world.token(8).hex()
         self.stopped: BaseException | None = None
+        self.sleepers = Sleepers()
         self.timed = False
         self.counting = threading.Lock()
         self.shortcut: Shortcut | None = None
@@ -162,6 +164,7 @@ class Run:
         """Start nothing more; the first reason counts."""
         with self._lock:
             self.stopped = self.stopped or error
+        self.sleepers.wake()
 
     def cancel(self, by: str) -> None:
         """Stop the run in good order: running tasks finish, nothing more starts."""
@@ -359,21 +362,14 @@ class Run:
             ReplayMismatchError: the run was told not to go on then.
         """
         where = self.caller()
-        self.emit(
-            ReplayMismatch(
-                name=name,
-                recorded=mismatch.recorded,
-                now=mismatch.now,
-                where=where,
-                used=mismatch.used,
-                ns=() if frame is None else frame.ns,
-            )
-        )
-        message = f"recorded {mismatch.recorded}, the code now calls {mismatch.now} at {where}"
+        ns = () if frame is None else frame.ns
+        recorded, calls, used = mismatch
+        self.emit(ReplayMismatch(name=name, recorded=recorded, now=calls, where=where, used=used, ns=ns))
+        message = f"recorded {recorded}, the code now calls {calls} at {where}"
         on_change = self.settings.on_change
         if on_change == "library":
             logging.getLogger("lgrun").warning("replay mismatch: %s", message)
-        elif on_change == "fail" or (on_change == "warn" and not mismatch.used):
+        elif on_change == "fail" or (on_change == "warn" and not used):
             error = ReplayMismatchError(message)
             self.stop(error)
             raise error
@@ -381,8 +377,7 @@ class Run:
     def check_unreached(self, frame: Frame) -> None:
         """Report results that were recorded for `frame` and that its finished code did not ask for."""
         for call in self.calls.unreached(frame.path):
-            mismatch = replay.Mismatch(call, "nothing", True)
-            self.mismatch(frame.name, mismatch, frame)
+            self.mismatch(frame.name, replay.Mismatch(call, "nothing", True), frame)
 
     def rewind(self, path: Path) -> None:
         """The frame at `path` runs again from its top."""

@@ -1,10 +1,9 @@
 """Driver for threads: does what a flow asks, in the thread that asks for the result."""
 
-import time
 from collections.abc import Generator
 from concurrent.futures import CancelledError
 from contextvars import Context, copy_context
-from threading import current_thread, get_ident
+from threading import Event, current_thread, get_ident
 from typing import Any, TypeVar
 
 from lgrun._engine.chat import Inside
@@ -81,7 +80,9 @@ class SyncDriver:
             case Io():
                 return step.action()
             case Sleep():
-                time.sleep(step.seconds)
+                stopped = Event()
+                with self.run.sleepers.asleep(stopped.set):
+                    stopped.wait(step.seconds)
             case HandOver():
                 step.reader.hand_over(step.hold)
             case Together():

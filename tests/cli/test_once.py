@@ -191,6 +191,32 @@ def test_timeout(lgrun: World, command: str) -> None:
     assert "⟲ nap" in gone_on.stderr
 
 
+BACK_OFF = (
+    HEAD
+    + """
+from lgrun.types import RetryPolicy
+
+@task(retry_policy=RetryPolicy(initial_interval=60, jitter=False))
+def call(n):
+    raise ConnectionError("refused")
+
+@entrypoint()
+def wf(n: int):
+    return call(n).result()
+"""
+)
+
+
+def test_timeout_between_two_attempts(lgrun: World) -> None:
+    """A run that only waits for its next attempt is stopped at once, and says so in its history."""
+    lgrun.write("wf.py", BACK_OFF)
+
+    stopped = lgrun("invoke", "wf.py", "1", "-t", "t", "--timeout", "0.5s", "--json")
+
+    assert (stopped.code, stopped.json["status"]) == (124, "stopped")
+    assert lgrun("show", "t", "--get", "status").stdout == "stopped\n"
+
+
 def two_questions(lgrun: World) -> list[str]:
     """Start a thread with two open questions; return which number each has. They are asked at the same time."""
     lgrun.write("two.py", PARALLEL)
