@@ -103,6 +103,10 @@ class TaskFuture(Future[T], Generic[T]):
             job = self._job.pop()
         except IndexError:
             return None
+        except KeyboardInterrupt as error:
+            # It was taken out, and nobody else will run it.
+            self.finish(None, error)
+            raise
         self._job = _CLAIMED
         self._state = "RUNNING"
         return job
@@ -155,10 +159,15 @@ class TaskFuture(Future[T], Generic[T]):
         job = self.claim()
         if job is None:
             return False
-        self._workers.taken(self)
-        _local.depth = depth + 1
         try:
+            self._workers.taken(self)
+            _local.depth = depth + 1
             job(self)
+        except BaseException as error:
+            # An interrupt in the engine's own code: whoever else waits for the call must not wait for ever.
+            if self._state != "FINISHED":
+                self.finish(None, error)
+            raise
         finally:
             _local.depth = depth
         return True

@@ -14,6 +14,9 @@ from lgrun._engine.ticks import QUIET, TICKS
 from lgrun.checkpoint.base import Checkpoint, Claim, PendingWrite
 from lgrun.types import Durability
 
+_GLANCE = 0.5
+"""Seconds after which a wait for somebody else's write begins anew."""
+
 
 class Journal:
     """The journal of one checkpoint, as a run writes it.
@@ -123,6 +126,7 @@ class Journal:
                 self._queue[:0] = starts
                 self._queued += len(starts)
         finally:
+            self._is_writing = False
             self._end_writing()
 
     def due(self, ticket: int, barrier: bool) -> bool:
@@ -140,45 +144,56 @@ class Journal:
             StateIOError: the disk refused, now or before: what a write that failed took along is nowhere, and nothing
                 more is written.
         """
-        with self._lock:
-            # Not a lock of its own: who waited for it would wait for the next write, too, although this one was his.
-            while self._is_writing and self.due(ticket, barrier):
-                self._wait()
-            if not self.due(ticket, barrier):
-                return
-            if self._failure is not None:
-                raise self._failure
-            self._is_writing = True
+        writes = False
         try:
+            with self._lock:
+                # Not a lock of its own: who waited for it would wait for the next write, too, although this one was
+                # his.
+                while self._is_writing and self.due(ticket, barrier):
+                    self._wait()
+                if not self.due(ticket, barrier):
+                    return
+                if self._failure is not None:
+                    raise self._failure
+                writes = self._is_writing = True
             self._write(barrier)
-        except BaseException as error:
+        except Exception as error:
             self._failure = error
             raise
         finally:
-            self._end_writing()
+            if writes:
+                # Before any call, which an interrupt may cut short.
+                self._is_writing = False
+                self._end_writing()
 
     def _wait(self) -> None:
         self._wrote = self._wrote or threading.Condition(self._lock)
-        self._wrote.wait()
+        # Not for ever: whoever writes may be interrupted before it can say that it is over.
+        self._wrote.wait(_GLANCE)
 
     def _end_writing(self) -> None:
         with self._lock:
-            self._is_writing = False
             if self._wrote is not None:
                 self._wrote.notify_all()
 
     def _write(self, barrier: bool) -> None:
-        with self._lock:
-            if self._begun and barrier:
-                self._queue_begun()
-            batch, self._queue, queued = self._queue, [], self._queued
-        if self.unsaved is not None:
-            self._claim.put(self.unsaved)
-            self.unsaved = None
-        sync = barrier or self._durability == "sync"
-        if batch or sync:
-            self._claim.append(self._seq, batch, sync=sync)
-        self._written = queued
+        batch: list[PendingWrite] = []
+        try:
+            with self._lock:
+                if self._begun and barrier:
+                    self._queue_begun()
+                batch, self._queue, queued = self._queue, [], self._queued
+            if self.unsaved is not None:
+                self._claim.put(self.unsaved)
+                self.unsaved = None
+            sync = barrier or self._durability == "sync"
+            if batch or sync:
+                self._claim.append(self._seq, batch, sync=sync)
+            self._written = queued
+        except KeyboardInterrupt:
+            # Whoever writes next takes them along. A record that is there twice says the same twice.
+            self._queue[:0] = batch
+            raise
 
 
 def _is_plain(start: PendingWrite) -> bool:

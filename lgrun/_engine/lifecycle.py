@@ -56,7 +56,18 @@ def run_flow(run: Run, input: Any) -> Life[RunEnded]:
         if isinstance(opened, RunEnded):
             return opened
         course = _Own(run, opened)
-        outcome = yield from _guarded(course, opened.state)
+        outcome: Outcome
+        try:
+            outcome = yield from steps(course, opened.state)
+        except GeneratorExit:
+            raise
+        except KeyboardInterrupt as error:
+            # Between two pieces of the user's code it stops the run as in one of them: what is known is saved.
+            outcome = Raised(error)
+        except BaseException:
+            # Whatever happens, no call is left running when the thread is released.
+            yield Settle(cancel=True)
+            raise
         if isinstance(outcome, Raised):
             return (yield from _stopped(course, outcome.error))
         output: Output = outcome.value
@@ -67,18 +78,12 @@ def run_flow(run: Run, input: Any) -> Life[RunEnded]:
         return ended
     finally:
         if run.claim is not None:
-            run.claim.release()
-
-
-def _guarded(course: "_Own", state: Any) -> Life[Outcome]:
-    """Step through the program; whatever happens, no call is left running when the thread is released."""
-    try:
-        return (yield from steps(course, state))
-    except GeneratorExit:
-        raise
-    except BaseException:
-        yield Settle(cancel=True)
-        raise
+            try:
+                run.claim.release()
+            except KeyboardInterrupt:
+                # Once more: whoever interrupts must find the thread free.
+                run.claim.release()
+                raise
 
 
 class _Own(Course):
@@ -203,7 +208,13 @@ def _stopped(course: _Own, error: BaseException) -> Life[RunEnded]:
         yield from _record(run, PendingWrite("cancelled", run.world.now(), by=f"drained: {error.reason}"))
         ended = RunEnded(status="failed", error=error)
     else:
-        yield from _record_failure(run, error)
+        try:
+            yield from _record_failure(run, error)
+        except Exception:
+            if isinstance(error, KeyboardInterrupt):
+                # It came while something was written: that the run was interrupted is what matters.
+                raise error from None
+            raise
         ended = RunEnded(status="failed", error=error, questions=questions)
     run.emit(ended)
     return ended

@@ -76,6 +76,9 @@ class Beside(Generic[T]):
         self._run: Run | None = None
         self._cancelled_by: str | None = None
         self._failure: BaseException | None = None
+        # Taken by whoever comes first: the thread as it begins, or the reader as it leaves before that.
+        self._beginning = threading.Lock()
+        self._over = threading.Event()
         self._events = self._iterate()
 
     def __iter__(self) -> Iterator[T]:
@@ -106,7 +109,9 @@ class Beside(Generic[T]):
         # very run, for which the run waits.
         frame: Any = current.get()
         if frame is None or frame.run is not self._run:
-            self._thread.join()
+            if self._beginning.acquire(blocking=False):
+                self._over.set()
+            self._over.wait()
 
     def hand_over(self, hold: bool) -> None:
         """Wait until the reader has taken all and asks for more, or leaves; `hold` what comes next for then."""
@@ -133,11 +138,11 @@ class Beside(Generic[T]):
         if self._cancelled_by is not None:
             run.cancel(self._cancelled_by)
         work = (self._work, run)
-        self._thread = threading.Thread(target=copy_context().run, args=work, name="lgrun-run", daemon=True)
-        self._thread.start()
+        thread = threading.Thread(target=copy_context().run, args=work, name="lgrun-run", daemon=True)
         _READ.add(self)
         take = self._queue.get_nowait
         try:
+            thread.start()
             while True:
                 try:
                     item = take()
@@ -149,6 +154,9 @@ class Beside(Generic[T]):
                     break
                 else:
                     yield item
+        except KeyboardInterrupt:
+            run.cancel("an interrupt")
+            raise
         finally:
             self.leave()
         if self._failure is not None:
@@ -163,6 +171,8 @@ class Beside(Generic[T]):
                 pass
 
     def _work(self, run: Run) -> None:
+        if not self._beginning.acquire(blocking=False):
+            return
         try:
             self.ended = self._drive(run, self._input)
         except BaseException as error:
@@ -170,6 +180,7 @@ class Beside(Generic[T]):
         finally:
             self._release()
             self._queue.put(_END)
+            self._over.set()
 
 
 class EventStream(Beside[Event]):

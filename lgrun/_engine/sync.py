@@ -62,16 +62,17 @@ class SyncDriver:
         while True:
             try:
                 step = flow.send(answer) if failure is None else flow.throw(failure)
-            except StopIteration as stop:
-                return stop.value  # type: ignore[no-any-return]
-            answer = failure = None
-            if isinstance(step, Execute):
-                answer = self.execute(step)
-                continue
-            try:
-                answer = self._do(step)
+                answer = failure = None
+                answer = self.execute(step) if isinstance(step, Execute) else self._do(step)
             except BaseException as error:
-                failure = error
+                # Whatever comes while the flow is not over, also an interrupt between two steps, is for the flow, which
+                # ends in good order.
+                if getattr(flow, "gi_frame", None) is not None:
+                    answer, failure = None, error
+                elif isinstance(error, StopIteration):
+                    return error.value  # type: ignore[no-any-return]
+                else:
+                    raise
 
     def _do(self, step: Instruction) -> Any:
         match step:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from types import TracebackType
-from typing import Any
+from typing import Any, final
 
 from lgrun.checkpoint._chains import Chains, Recalled
 from lgrun.checkpoint._journal_file import JournalFile
@@ -53,6 +53,7 @@ class Disk:
             raise StateIOError(f"{file}: {error.strerror or error}") from error
 
 
+@final
 class Place:
     """A thread's directory, locked.
 
@@ -83,11 +84,13 @@ class Place:
 
     def leave(self) -> None:
         """Unlock and close."""
-        if not self._left:
-            self._left = True
+        try:
             self.lock.release()
-            self.files.fs.close(self.files.fd)
-            self.files.fs.close(self.threads)
+        finally:
+            if not self._left:
+                self._left = True
+                self.files.fs.close(self.files.fd)
+                self.files.fs.close(self.threads)
 
 
 class FileClaim(Claim):
@@ -181,12 +184,14 @@ class FileClaim(Claim):
     def release(self) -> None:
         """Let others write."""
         with self._mutex:
-            self._close_journal()
-            if not self._latest:
-                self._place.remove()
-            self._place.lock.latest = 0 if self._broken else self._latest
-            self._chains.leave()
-            self._place.leave()
+            try:
+                self._close_journal()
+                if not self._latest:
+                    self._place.remove()
+                self._place.lock.latest = 0 if self._broken else self._latest
+                self._chains.leave()
+            finally:
+                self._place.leave()
 
     def _safe_results(self, seq: int) -> int | None:
         """Return how many results are safe in a journal; None if the disk does not even say that."""

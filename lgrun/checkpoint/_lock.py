@@ -72,12 +72,13 @@ class ThreadLock:
         fd, self._fd = self._fd, None
         if fd is None:
             return
-        if self._is_announced:
-            try:
+        try:
+            if self._is_announced:
                 self._fs.write_at_start(fd, _line({"format": 1, "latest": self.latest, "boot": self._fs.boot()}))
-            except OSError:
-                pass  # The next holder is told that this one died, which does no harm.
-        self._fs.close(fd)
+        except OSError:
+            pass  # The next holder is told that this one died, which does no harm.
+        finally:
+            self._fs.close(fd)
 
     def forget(self) -> int:
         """Leave the record as it is and return the locked file, which the caller closes."""
@@ -123,11 +124,11 @@ def try_lock(fs: RealFs, name: str, threads: int, directory: int) -> ThreadLock 
         if not fs.is_at(fd, f"{name}/{LOCK}", threads):
             raise FileNotFoundError(name)
         record = fs.read_start(fd, _SIZE)
-    except OSError:
+        # After a power cut there may be what a holder had begun to write: then all names are looked at.
+        return ThreadLock(fs, fd, parse_holder(record), parse_latest(record, fs.boot()))
+    except BaseException:
         fs.close(fd)
         raise
-    # After a power cut there may be what a holder had begun to write: then all names are looked at.
-    return ThreadLock(fs, fd, parse_holder(record), parse_latest(record, fs.boot()))
 
 
 def parse_holder(data: bytes) -> dict[str, Any] | None:

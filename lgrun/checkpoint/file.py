@@ -93,8 +93,8 @@ class FileSaver(BaseCheckpointSaver):
             StateIOError: the disk refused.
         """
         place = self._lock(thread_id, wait)
-        place.files.read, self._read = self._read, None
         try:
+            place.files.read, self._read = self._read, None
             with Disk(place.files.path):
                 return FileClaim(
                     place,
@@ -232,12 +232,17 @@ class FileSaver(BaseCheckpointSaver):
         deadline = None if wait is None else started + wait
         pause = 0.001
         while True:
-            with Disk(f"{self.directory}/{_THREADS}"):
-                try:
+            found = None
+            try:
+                with Disk(f"{self.directory}/{_THREADS}", vanishing=True):
                     found = self._try_lock(thread_id)
-                except FileNotFoundError:
-                    continue  # it was deleted while we took the lock
-            if isinstance(found, Place):
+            except FileNotFoundError:
+                continue  # it was deleted while we took the lock
+            except KeyboardInterrupt:
+                if type(found) is Place:
+                    found.leave()
+                raise
+            if type(found) is Place:
                 return found
             left = pause if deadline is None else deadline - self._clock()
             if left <= 0 and (found is None or not is_alive(found)):
@@ -253,7 +258,7 @@ class FileSaver(BaseCheckpointSaver):
         threads = self._open_threads(create=True)
         assert threads is not None
         name = directory_name(thread_id)
-        fd = None
+        fd = lock = None
         try:
             fd = self._open_thread(name, threads)
             files = self._files(fd, thread_id, f"{self.directory}/{_THREADS}/{name}")
@@ -264,6 +269,8 @@ class FileSaver(BaseCheckpointSaver):
                 return Place(files, lock, threads, name)
             holder = _read_holder(files)
         except BaseException:
+            if lock is not None:
+                lock.release()
             self._close(fd, threads)
             raise
         self._close(fd, threads)

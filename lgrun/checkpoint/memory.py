@@ -55,8 +55,12 @@ class InMemorySaver(BaseCheckpointSaver):
                 if left is not None and left <= 0:
                     raise _busy(thread_id)
                 self._changed.wait(left)
-            self._held.add(thread_id)
-        return MemoryClaim(self, thread_id)
+            try:
+                self._held.add(thread_id)
+                return MemoryClaim(self, thread_id)
+            except KeyboardInterrupt:
+                self._held.discard(thread_id)
+                raise
 
     def load(self, thread_id: str, ref: int | str | None = None) -> Saved | None:
         """Read a checkpoint with its journal; see `BaseCheckpointSaver.load`."""
@@ -161,8 +165,8 @@ class MemoryClaim(Claim):
     def release(self) -> None:
         """Let others write."""
         if self._open:
-            self._open = False
             self._saver._release(self._thread_id)
+            self._open = False
 
     def _check_open(self) -> None:
         if not self._open:
