@@ -118,7 +118,8 @@ def _finished(run: Run, saved: Saved, memory: Memory) -> RunEnded:
     outputs = run.program.streamed
     run.emit(ValuesChanged(channels=memory.channels, outputs=outputs))
     if run.settings.checkpoints:
-        run.emit(reached(run, saved.checkpoint, memory.state))
+        # A function has no state where it is over: what it held is the run's.
+        run.emit(reached(run, saved.checkpoint, memory.state if run.program.stepwise else None))
     value = shown(memory.channels, run.program.outputs)
     ended = RunEnded(status="done", value=value, checkpoint=saved.checkpoint.id)
     run.emit(ended)
@@ -296,7 +297,7 @@ def reached(
         before = run.claim.load(point.parent)
         parent = None if before is None else before.checkpoint.id
     program = run.program
-    channels = program.channels(state) if program.stepwise or point.complete else {}
+    channels = program.channels(state) if state is not None and (program.stepwise or point.complete) else {}
     tasks = [] if point.complete else tasks_at(program, state, Saved(point, writes), run.settings.nests)
     return CheckpointReached(
         thread=point.thread,

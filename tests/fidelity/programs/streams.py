@@ -54,6 +54,15 @@ for _mode in MODES:
 
 
 @program
+def of_a_finished_thread(api: Api) -> Iterator[Any]:
+    """There is nothing to run; the state is shown all the same."""
+    flow = sample(api, api.new_saver())
+    flow.invoke(1, THREAD)
+    for mode in MODES:
+        yield list(flow.stream(None, THREAD, stream_mode=mode))
+
+
+@program
 def default_mode(api: Api) -> Any:
     """Updates, without being asked."""
     return list(sample(api).stream(1))
