@@ -87,9 +87,11 @@ class Reader:
         point = saved.checkpoint
         parent = None if point.parent is None else self._at(point.thread, point.parent, older)
         values, tasks = self._shown(saved, after, older, latest)
+        # A run that died when all nodes of a step had finished is not over: what follows them has not begun.
+        left = [task for task in tasks if not (latest and task.result is not None)]
         return StateSnapshot(
             values=values,
-            next=tuple(task.name for task in tasks if not (latest and task.result is not None)),
+            next=tuple(task.name for task in left or tasks),
             config=_config(point.thread, point.id),
             metadata=metadata(point),
             created_at=point.at,

@@ -292,3 +292,23 @@ def test_a_deferred_node_and_an_update_by_hand() -> None:
         return sorted(flow.get_state(THREAD).next)
 
     assert both(program) == (["c", "last"], ["c"])
+
+
+def test_a_run_that_died_when_all_nodes_of_a_step_had_finished() -> None:
+    """It is not over: the step is next, and none of its nodes runs again."""
+    ran: list[str] = []
+
+    def program(api: Api) -> Any:
+        ran.clear()
+        saver = api.new_saver()
+        flow = line(api, *noting(ran, "a", "b"), checkpointer=saver)
+        flow.invoke({"n": 1}, THREAD)
+        thread = THREAD["configurable"]["thread_id"]
+        checkpoints = saver._threads[thread].checkpoints if api.package == "lgrun" else saver.storage[thread][""]
+        for latest in sorted(checkpoints)[-2:]:
+            del checkpoints[latest]
+        following = flow.get_state(THREAD).next
+        return following, flow.invoke(None, THREAD)["log"], list(ran)
+
+    log, again = ["a", "b"], ["a", "b", "b"]
+    assert both(program) == (((), log, again), (("a",), log, again))
