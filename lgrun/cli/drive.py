@@ -183,6 +183,19 @@ def _outcome(event: Any, name: str, failures: list[Any]) -> Outcome:
 
 # --- signals
 
+_before: dict[int, Any] = {}
+"""What was done about the signals that stop the run, while there is one."""
+
+
+def _after_fork() -> None:
+    """Leave signals to the children of a workflow's code: they are nobody's run, and `terminate()` must end them."""
+    for signum, old in _before.items():
+        signal.signal(signum, old)
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
+
 
 @contextmanager
 def _signals(reporter: Reporter, cancel: Callable[[str], None]) -> Iterator[list[int]]:
@@ -210,6 +223,7 @@ def _signals(reporter: Reporter, cancel: Callable[[str], None]) -> Iterator[list
     wanted = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
     old = {signum: signal.getsignal(signum) for signum in wanted}
     changed = [signum for signum in wanted if old[signum] is not signal.SIG_IGN]
+    _before.update((signum, old[signum]) for signum in changed)
     for signum in changed:
         signal.signal(signum, handle)
     try:
@@ -217,6 +231,7 @@ def _signals(reporter: Reporter, cancel: Callable[[str], None]) -> Iterator[list
     finally:
         for signum in changed:
             signal.signal(signum, signal.SIG_DFL if signum in caught else old[signum])
+        _before.clear()
 
 
 @contextmanager

@@ -106,3 +106,31 @@ def test_many_running_tasks_are_not_all_named(lgrun: World) -> None:
         )
         lgrun.write("go", "")
         assert shown.end() == -2
+
+
+def test_a_process_that_a_task_forked_ends_when_it_is_told_to(lgrun: World) -> None:
+    """It has what handles signals from the run, but is no run: it says nothing of stopping, and does not go on."""
+    lgrun.write(
+        "wf.py",
+        HEAD
+        + """
+import multiprocessing, time
+
+@task
+def work():
+    child = multiprocessing.get_context("fork").Process(target=time.sleep, args=(60,))
+    child.start()
+    child.terminate()
+    child.join()
+    return child.exitcode
+
+@entrypoint()
+def wf(n: int):
+    return work().result()
+""",
+    )
+
+    ran = lgrun("invoke", "wf.py", "1", "-t", "t")
+
+    assert ran.json == -15
+    assert "stopping" not in ran.stderr
