@@ -291,7 +291,8 @@ def _node_stopped(
         yield from save_questions(run)
         if error.interrupts:
             run.emit(course.interrupted(frame.id, frame.name, error.interrupts, held))
-    elif not isinstance(error, (RunCancelled, ParentCommand)):
+    elif not isinstance(error, (RunCancelled, ParentCommand)) and error is not run.stopped:
+        # A disk that refused what a task in it returned would refuse this, too, and the caller be told of this.
         if call.recorded:
             yield from run.commit(error_record(run, frame, error, None), None)
         run.emit(NodeFailed(id=frame.id, name=frame.name, error=error, ns=frame.ns))

@@ -1,7 +1,9 @@
 """What the engine does with graphs, on both savers, run with the sync and with the async methods."""
 
 import asyncio
+import errno
 import operator
+import os
 import subprocess
 import sys
 import threading
@@ -11,10 +13,11 @@ from typing import Annotated, Any, TypedDict
 
 import pytest
 
+from lgrun._fs import RealFs
 from lgrun.checkpoint.base import BaseCheckpointSaver, thread_status
 from lgrun.checkpoint.file import FileSaver
 from lgrun.config import get_stream_writer
-from lgrun.errors import GraphRecursionError, InvalidUpdateError, ThreadBusyError
+from lgrun.errors import GraphRecursionError, InvalidUpdateError, StateIOError, ThreadBusyError
 from lgrun.func import task
 from lgrun.graph import END, START, StateGraph
 from lgrun.types import Command, Send, interrupt
@@ -426,3 +429,34 @@ def test_a_stream_that_is_open_when_python_ends(end: str, tmp_path: Path) -> Non
     assert (saved.checkpoint.next, thread_status(saved, held=False)) == (("b",), "stopped")
     lock = (tmp_path / "threads" / "t" / "lock").read_text()
     assert "pid" not in lock
+
+
+@pytest.mark.parametrize("beside", [False, True])
+def test_a_disk_that_refuses_what_a_task_in_a_node_returned(tmp_path: Path, beside: bool) -> None:
+    """The error says so, not what could not be stored after that."""
+    full: list[bool] = []
+
+    class Full(RealFs):
+        def write(self, fd: int, data: bytes) -> int:
+            if full:
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            return super().write(fd, data)
+
+    @task
+    def pay() -> int:
+        full.append(True)
+        return 1
+
+    def node(state: Log) -> dict[str, Any]:
+        return {"n": pay().result()}
+
+    builder = StateGraph(Log).add_node(node).add_edge(START, "node")
+    if beside:
+        builder.add_node("other", lambda state: {"log": []}).add_edge(START, "other")
+    graph = builder.compile(checkpointer=FileSaver(tmp_path / "state", fs=Full()))
+
+    with pytest.raises(StateIOError, match=r"^tasks? 'pay'.* could not be stored"):
+        graph.invoke({"log": [], "n": 0}, THREAD)
+
+    full.clear()
+    assert graph.invoke(None, THREAD)["n"] == 1
