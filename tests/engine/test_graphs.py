@@ -434,7 +434,7 @@ def test_a_stream_that_is_open_when_python_ends(end: str, tmp_path: Path) -> Non
 @pytest.mark.parametrize("beside", [False, True])
 def test_a_disk_that_refuses_what_a_task_in_a_node_returned(tmp_path: Path, beside: bool) -> None:
     """The error says so, not what could not be stored after that."""
-    full: list[bool] = []
+    full, paid = [], []
 
     class Full(RealFs):
         def write(self, fd: int, data: bytes) -> int:
@@ -444,7 +444,8 @@ def test_a_disk_that_refuses_what_a_task_in_a_node_returned(tmp_path: Path, besi
 
     @task
     def pay() -> int:
-        full.append(True)
+        paid.append(True)
+        full.extend(paid if len(paid) == 1 else [])
         return 1
 
     def node(state: Log) -> dict[str, Any]:
