@@ -2,25 +2,39 @@
 
 import dataclasses
 import inspect
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Mapping, Sequence
+from contextlib import aclosing
 from contextvars import copy_context
 from functools import partial
+from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any, NamedTuple, Self, TypeAlias, Unpack
 
 from lgrun._engine.caching import space_of
 from lgrun._engine.chat import Chat
 from lgrun._engine.context import current
-from lgrun._engine.events import Event, Namespace, RunEnded
+from lgrun._engine.events import Event, RunEnded
 from lgrun._engine.frame import Frame
 from lgrun._engine.lifecycle import run_flow, update_flow
 from lgrun._engine.model import Function, StreamReader
+from lgrun._engine.nested import Reading
 from lgrun._engine.program import Program
-from lgrun._engine.request import Config, Request, RunOptions, merged, outcome, thread_id
+from lgrun._engine.request import (
+    Config,
+    Request,
+    RunOptions,
+    default_mode,
+    default_output,
+    inherited,
+    merged,
+    outcome,
+    thread_id,
+)
 from lgrun._engine.run import Run
 from lgrun._engine.settings import OnChange
 from lgrun._engine.snapshot import Reader, standing
 from lgrun._engine.stream import Beside, EventStream
 from lgrun._engine.sync import SyncDriver
+from lgrun._engine.writing import Hearing, listen
 from lgrun._waiting import apart
 from lgrun._world import now, real_world
 from lgrun.cache.base import BaseCache
@@ -55,6 +69,7 @@ class Workflow:
         checkpointer: where its threads are saved, or None.
         store, cache: its long-term memory and its task cache, or None.
         context_schema: what its context is an instance of, or None.
+        debug: it prints updates and values while it runs.
         config: laid under the configuration of every call; see `with_config`.
         doc: the function's docstring, or None.
         input_annotation: annotation of the input parameter, `inspect.Parameter.empty` without one.
@@ -77,6 +92,7 @@ class Workflow:
         self.checkpointer = None if isinstance(checkpointer, bool) else checkpointer
         self._keeps = checkpointer is True
         self.config: dict[str, Any] = {}
+        self.debug = False
         self.doc = inspect.getdoc(source)
         first = next(iter(inspect.signature(source).parameters.values()))
         self.input_annotation = first.annotation
@@ -130,20 +146,18 @@ class Workflow:
             StateError: what is saved of the thread cannot be used.
         """
         outer = _outer(config)
-        request = self._request(config, options, "values", outer)
+        request = self._request(config, options, default_output(config, options, outer is not None), outer)
         if outer is not None:
-            listener = None if request.silent else request.collect
-            return request.nested_result(self._nested(outer, request.root, listener, input, request.context))
+            return request.nested_result(self._nested(outer, request, request.collecting(), input))
         run = self._run(request, None if request.silent else request.collect)
         return request.result(copy_context().run(SyncDriver(run).drive, run_flow(run, input)))
 
     def stream(self, input: Any, config: Config | None = None, **options: Unpack[RunOptions]) -> Iterator[Any]:
         """Run the workflow and yield what happens; see `invoke` for the arguments and the errors."""
         outer = _outer(config)
-        request = self._request(config, options, _default_mode(config, outer), outer)
+        request = self._request(config, options, default_mode(config, outer is not None), outer)
         if outer is not None:
-            self._nested(outer, request.root, request.collect, input, request.context)
-            yield from request.chunks
+            yield from self._read(outer, request, input)
             return
         beside: Beside[Any] = Beside(partial(self._run_streamed, request), input, eager=request.eager)
         try:
@@ -181,6 +195,7 @@ class Workflow:
         request = self._request(config, options, "updates", None)
         messages = request.messages or (None if tokens else False)
         told: dict[str, Any] = {"on_change": on_change, "by": by, "given": given, "wait": wait, "messages": messages}
+        told["overheard"] = True
 
         def start(stream: Beside[Event]) -> Run:
             return self._run(request, stream.put, stream, is_async=self._is_async, checkpoints=checkpoints, **told)
@@ -214,10 +229,10 @@ class Workflow:
     async def ainvoke(self, input: Any, config: Config | None = None, **options: Unpack[RunOptions]) -> Any:
         """Run the workflow on the running event loop; see `invoke`."""
         outer = _outer(config)
-        request = self._request(config, options, "values", outer)
-        listener = None if request.silent else request.collect
+        request = self._request(config, options, default_output(config, options, outer is not None), outer)
         if outer is not None:
-            return request.nested_result(await self._anested(outer, request.root, listener, input, request.context))
+            return request.nested_result(await self._anested(outer, request, request.collecting(alone=True), input))
+        listener = None if request.silent else request.collect
         return request.result(await _driven(self._run(request, listener, is_async=True), input))
 
     async def astream(
@@ -227,11 +242,11 @@ class Workflow:
         from lgrun._engine.astream import AsyncBeside
 
         outer = _outer(config)
-        request = self._request(config, options, _default_mode(config, outer), outer)
+        request = self._request(config, options, default_mode(config, outer is not None), outer)
         if outer is not None:
-            await self._anested(outer, request.root, request.collect, input, request.context)
-            for chunk in request.chunks:
-                yield chunk
+            async with aclosing(self._aread(outer, request, input)) as chunks:
+                async for chunk in chunks:
+                    yield chunk
             return
         start = partial(self._run_streamed, request, is_async=True)
         beside: AsyncBeside[Any] = AsyncBeside(lambda beside: _driven(start(beside), input), eager=request.eager)
@@ -258,9 +273,19 @@ class Workflow:
 
     def _request(self, config: Config | None, options: RunOptions, default: StreamMode, outer: Frame | None) -> Request:
         root = () if outer is None else outer.open_ns()
-        whole = merged(self.config, config)
-        known, stepwise = self._program.channel_names, self._program.stepwise
-        request = Request(whole, options, default=default, channels=known, stepwise=stepwise, root=root, now=now)
+        whole = own = merged(self.config, config)
+        if outer is not None and own:
+            whole = inherited(outer.run.config_at(outer.ns), own)
+        request = Request(
+            whole,
+            options,
+            debug=self.debug,
+            default=default,
+            channels=self._program.channel_names,
+            stepwise=self._program.stepwise,
+            root=root,
+            now=now,
+        )
         if outer is not None and request.messages:
             outer.run.chat = Chat(True)
         return request
@@ -284,7 +309,9 @@ class Workflow:
         asked = request.settings(saved=self.checkpointer is not None, retry=self._retry, nests=self._nests)
         settings |= {"store": self.store, "cache": self.cache, "policy": self._extras.policy}
         settings["context"] = self._context(request.context)
-        return Run(self._program, self.checkpointer, asked._replace(**settings), real_world(), emit, reader)
+        run = Run(self._program, self.checkpointer, asked._replace(**settings), real_world(), emit, reader)
+        request.config_at = run.config_at
+        return run
 
     def _run_streamed(
         self, request: Request, beside: "Beside[Any] | AsyncBeside[Any]", *, is_async: bool = False
@@ -306,23 +333,52 @@ class Workflow:
         if self._is_async:
             raise TypeError(f"No synchronous function provided to {self.name!r}: it is async; use ainvoke or astream")
 
-    def _nested(self, outer: Frame, ns: Namespace, listener: Listener | None, input: Any, context: Any) -> Any:
+    def _nested(self, outer: Frame, request: Request, hearing: Hearing | None, input: Any) -> Any:
         self._check_sync()
-        self._enter_context(outer, ns, context)
-        with outer.run.listen(ns, listener):
-            return outer.driver.for_sync().nested(outer, ns, self._called, self._program, input)
+        with listen(outer.run, hearing):
+            self._enter(outer.run, request)
+            return outer.driver.for_sync().nested(outer, request.root, self._called, self._program, input)
 
-    async def _anested(self, outer: Frame, ns: Namespace, listener: Listener | None, input: Any, context: Any) -> Any:
-        self._enter_context(outer, ns, context)
-        with outer.run.listen(ns, listener):
-            return await outer.driver.for_async().nested(outer, ns, self._called, self._program, input)
+    async def _anested(self, outer: Frame, request: Request, hearing: Hearing | None, input: Any) -> Any:
+        with listen(outer.run, hearing):
+            self._enter(outer.run, request)
+            return await outer.driver.for_async().nested(outer, request.root, self._called, self._program, input)
 
-    def _enter_context(self, outer: Frame, ns: Namespace, given: Any) -> None:
-        """Give a nested run a context of its own, if the caller gave one, and its workflow's own cache."""
-        if given is not None:
-            outer.run.contexts[ns] = self._context(given)
+    def _read(self, outer: Frame, request: Request, input: Any) -> Iterator[Any]:
+        self._check_sync()
+        reader = Reading(SimpleQueue(), request.eager or not self._program.stepwise)
+        with listen(outer.run, request.hearing(reader.items.put)):
+            self._enter(outer.run, request)
+            driver = outer.driver.for_sync()
+            yield from driver.nested_read(outer, request.root, self._called, self._program, input, reader)
+
+    async def _aread(self, outer: Frame, request: Request, input: Any) -> AsyncGenerator[Any, None]:
+        from lgrun._engine.astream import Arrivals
+
+        reader = Reading(Arrivals(), request.eager or not self._program.stepwise)
+        with listen(outer.run, request.hearing(reader.items.put, alone=True)):
+            self._enter(outer.run, request)
+            driver = outer.driver.for_async()
+            read = driver.nested_read(outer, request.root, self._called, self._program, input, reader)
+            async with aclosing(read) as chunks:
+                async for chunk in chunks:
+                    yield chunk
+
+    def _enter(self, run: Run, request: Request) -> None:
+        """Give a nested run what its caller asks for and what its workflow has of its own."""
+        request.config_at = run.config_at
+        if request.configured:
+            run.configs[request.root] = request.config
+        if request.context is not None:
+            run.contexts[request.root] = self._context(request.context)
+        if (pauses := request.pauses(self._program.pauses)) is not None:
+            run.pauses[request.root] = pauses
+        if request.outputs is not None:
+            run.outputs[request.root] = request.outputs
         if self.cache is not None:
-            outer.run.caches[ns] = (self.cache, self._extras.policy)
+            run.caches[request.root] = (self.cache, self._extras.policy)
+        if run.checkpoints and self._nests():
+            run.nests.add(request.root)
 
     def _nests(self) -> bool:
         return bool(workflows_in(self.source))
@@ -562,8 +618,3 @@ def _outer(config: Config | None) -> Frame | None:
     wanted = (config or {}).get("configurable", {}).get("thread_id")
     own = frame.config.get("configurable", {}).get("thread_id")
     return frame if wanted is None or wanted == own else None
-
-
-def _default_mode(config: Config | None, outer: Frame | None) -> StreamMode:
-    """A stream yields updates; one inside a workflow that is given its configuration yields values, as in LangGraph."""
-    return "values" if outer is not None and config is not None else "updates"

@@ -1,7 +1,8 @@
 """Driver for asyncio: does what a flow asks without ever holding the event loop up."""
 
 import asyncio
-from collections.abc import Callable, Coroutine, Generator
+from collections.abc import AsyncGenerator, Callable, Coroutine, Generator
+from contextlib import aclosing
 from contextvars import copy_context
 from typing import Any, Literal, TypeVar, cast
 
@@ -28,7 +29,7 @@ from lgrun._engine.model import (
     Together,
     below,
 )
-from lgrun._engine.nested import nested_flow
+from lgrun._engine.nested import Reading, nested_flow, plan_nested
 from lgrun._engine.program import Program
 from lgrun._engine.run import Known, Planned, Run
 from lgrun._engine.sync import SyncDriver, strand
@@ -59,10 +60,10 @@ class AsyncDriver:
         # The body has one place. A nested call shares its caller's, which waits: so no limit can stall a run.
         self._places = None if limit is None else asyncio.Semaphore(max(1, limit - 1))
 
-    async def drive(self, flow: Generator[Instruction, Any, T]) -> T:
-        """Step through a flow to its end."""
-        answer: Any = None
-        failure: BaseException | None = None
+    async def drive(
+        self, flow: Generator[Instruction, Any, T], answer: Any = None, failure: BaseException | None = None
+    ) -> T:
+        """Step through a flow to its end; it is sent `answer`, or `failure` is raised in it, where it stands."""
         while True:
             try:
                 step = flow.send(answer) if failure is None else flow.throw(failure)
@@ -70,11 +71,12 @@ class AsyncDriver:
                 return stop.value  # type: ignore[no-any-return]
             answer = failure = None
             try:
-                answer = await self._do(step)
+                answer = await self.perform(step)
             except BaseException as error:
                 failure = error
 
-    async def _do(self, step: Instruction) -> Any:
+    async def perform(self, step: Instruction) -> Any:
+        """Do what a flow asks."""
         match step:
             case Execute():
                 return await self._execute(step)
@@ -308,13 +310,27 @@ class AsyncDriver:
 
     async def nested(self, frame: Frame, ns: tuple[str, ...], function: Function, program: Program, input: Any) -> Any:
         """Run a workflow that was called inside this one; return what it returned."""
-        plan = self.run.plan(frame, strand_on_loop(frame), function, (input,), {}, nested=ns)
+        plan = plan_nested(frame, strand_on_loop(frame), ns, function, program, input)
         if isinstance(plan, Known):
             return plan.value
         outcome = await self.drive(nested_flow(self.run, plan, program))
         if isinstance(outcome, Returned):
             return outcome.value
         raise outcome.error
+
+    async def nested_read(
+        self, frame: Frame, ns: tuple[str, ...], function: Function, program: Program, input: Any, reader: Reading
+    ) -> AsyncGenerator[Any, None]:
+        """Run a workflow that was called inside this one; yield what there is to read meanwhile."""
+        from lgrun._engine.reading import aread
+
+        plan = plan_nested(frame, strand_on_loop(frame), ns, function, program, input)
+        if isinstance(plan, Planned):
+            async with aclosing(aread(self, plan, program, reader)) as chunks:
+                async for chunk in chunks:
+                    yield chunk
+        for chunk in reader.items.take():
+            yield chunk
 
 
 async def over(work: "asyncio.Future[Any]", at_cancel: Callable[[], object] = bool) -> asyncio.CancelledError | None:

@@ -10,81 +10,43 @@ from lgrun._engine.events import RunEnded
 
 T = TypeVar("T")
 
-_TURN = object()
+_TURN: Any = object()
 """In a queue: here the run waits for its reader."""
 
 
-class AsyncBeside(Generic[T]):
-    """A run on the running event loop, seen through what it puts into a queue, from any thread.
+class Arrivals(Generic[T]):
+    """What comes to a reader on the running event loop, from any thread.
 
     The reader is woken once for all that has come until it looks.
-
-    Args:
-        drive: makes the run, which tells `put` of what happens, and runs it.
-        eager: what is put is never held back for the next turn of the reader.
-
-    Attributes:
-        paced: the run waits for its reader before each step.
-        left: nobody reads any more; never, since the run is cancelled instead.
     """
 
-    paced, left = True, False
-
-    def __init__(self, drive: Callable[["AsyncBeside[T]"], Coroutine[Any, Any, RunEnded]], *, eager: bool) -> None:
+    def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
-        self._items: deque[Any] = deque()
-        self._eager = eager
-        self._held: list[Any] | None = None
-        self._turn: asyncio.Future[None] = self._loop.create_future()
+        self._items: deque[T] = deque()
         # At most one, the reader. Whoever takes it out, which is atomic, wakes it.
         self._sleepers: list[asyncio.Future[None]] = []
-        self._work = asyncio.ensure_future(drive(self))
-        self._work.add_done_callback(self._over)
 
     def put(self, item: T) -> None:
-        """Take what is to be read."""
-        held = self._held
-        if held is None:
-            self._hand_on(item)
-        else:
-            held.append(item)
-
-    async def hand_over(self, hold: bool) -> None:
-        """Wait until the reader has taken all and asks for more; `hold` what comes next for then."""
-        self._release()
-        self._turn = self._loop.create_future()
-        self._hand_on(_TURN)
-        await self._turn
-        self._held = [] if hold and not self._eager else None
-
-    def _hand_on(self, item: Any) -> None:
+        """Add what has come."""
         self._items.append(item)
         if self._sleepers:
-            self._wake()
+            self.wake()
 
-    def _release(self) -> None:
-        held, self._held = self._held, None
-        for item in held or ():
-            self._hand_on(item)
-
-    def _over(self, work: "asyncio.Future[RunEnded]") -> None:
-        self._release()
-        self._wake()
-
-    def _wake(self) -> None:
+    def wake(self) -> None:
+        """Have the reader look, if it sleeps."""
         try:
             sleeper = self._sleepers.pop()
         except IndexError:
             return
         if asyncio._get_running_loop() is self._loop:
-            _rouse(sleeper)
+            rouse(sleeper)
         else:
-            self._loop.call_soon_threadsafe(_rouse, sleeper)
+            self._loop.call_soon_threadsafe(rouse, sleeper)
 
-    async def come(self) -> bool:
-        """Wait until something has come; tell whether it has, or the run is over."""
+    async def come(self, work: "asyncio.Future[Any]") -> bool:
+        """Wait until something has come, which is true, or `work` is over; whoever knows that it is calls `wake`."""
         while not self._items:
-            if self._work.done():
+            if work.done():
                 return False
             sleeper: asyncio.Future[None] = self._loop.create_future()
             self._sleepers.append(sleeper)
@@ -99,9 +61,66 @@ class AsyncBeside(Generic[T]):
         """Take out, one after another, what has come, and what comes meanwhile."""
         items = self._items
         while items:
-            item = items.popleft()
+            yield items.popleft()
+
+
+class AsyncBeside(Generic[T]):
+    """A run on the running event loop, seen through what it puts into a queue, from any thread.
+
+    Args:
+        drive: makes the run, which tells `put` of what happens, and runs it.
+        eager: what is put is never held back for the next turn of the reader.
+
+    Attributes:
+        paced: the run waits for its reader before each step.
+        left: nobody reads any more; never, since the run is cancelled instead.
+    """
+
+    paced, left = True, False
+
+    def __init__(self, drive: Callable[["AsyncBeside[T]"], Coroutine[Any, Any, RunEnded]], *, eager: bool) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._arrivals: Arrivals[Any] = Arrivals()
+        self._eager = eager
+        self._held: list[Any] | None = None
+        self._turn: asyncio.Future[None] = self._loop.create_future()
+        self._work = asyncio.ensure_future(drive(self))
+        self._work.add_done_callback(self._over)
+
+    def put(self, item: T) -> None:
+        """Take what is to be read."""
+        held = self._held
+        if held is None:
+            self._arrivals.put(item)
+        else:
+            held.append(item)
+
+    async def hand_over(self, hold: bool) -> None:
+        """Wait until the reader has taken all and asks for more; `hold` what comes next for then."""
+        self._release()
+        self._turn = self._loop.create_future()
+        self._arrivals.put(_TURN)
+        await self._turn
+        self._held = [] if hold and not self._eager else None
+
+    def _release(self) -> None:
+        held, self._held = self._held, None
+        for item in held or ():
+            self._arrivals.put(item)
+
+    def _over(self, work: "asyncio.Future[RunEnded]") -> None:
+        self._release()
+        self._arrivals.wake()
+
+    async def come(self) -> bool:
+        """Wait until something has come; tell whether it has, or the run is over."""
+        return await self._arrivals.come(self._work)
+
+    def take(self) -> Generator[T, None, None]:
+        """Take out, one after another, what has come, and what comes meanwhile."""
+        for item in self._arrivals.take():
             if item is _TURN:
-                _rouse(self._turn)
+                rouse(self._turn)
             else:
                 yield item
 
@@ -117,6 +136,7 @@ class AsyncBeside(Generic[T]):
             raise cancelled
 
 
-def _rouse(sleeper: "asyncio.Future[None]") -> None:
+def rouse(sleeper: "asyncio.Future[None]") -> None:
+    """Let a sleeper go on, unless it does."""
     if not sleeper.done():
         sleeper.set_result(None)

@@ -63,7 +63,7 @@ class Chat:
 
     def callbacks(self, frame: "Frame") -> dict[str, Any]:
         """Return what a frame's configuration gets: the caller's callbacks, and one that listens to chat models."""
-        config = frame.run.config
+        config = frame.run.config_at(frame.ns)
         given = config.get("callbacks")
         if not (self._heard or given) or "langchain_core.runnables.config" not in sys.modules:
             return {}
@@ -89,7 +89,7 @@ class Chat:
         if not self._heard:
             return
         call = frame.call
-        if TAG_HIDDEN in (frame.run.config.get("tags") or ()) or (call is not None and call.hidden):
+        if TAG_HIDDEN in (frame.run.config_at(frame.ns).get("tags") or ()) or (call is not None and call.hidden):
             return
         if call is not None and call.recorded:
             found = _messages([part for _, part in value.get("update", ())])

@@ -11,6 +11,18 @@ from lgrun.types import Interrupt
 
 Namespace: TypeAlias = tuple[str, ...]
 
+
+def is_inside(ns: Namespace, at: Namespace) -> bool:
+    """Tell whether a run is the one at `at` or nested in it; others that the same code starts are numbered."""
+    return ns[: len(at)] == at and (len(ns) == len(at) or ":" in ns[len(at)])
+
+
+def nearest(known: Mapping[Namespace, Any], ns: Namespace) -> Any:
+    """Return what is known of the run at `ns`, else of the nearest around it, else None."""
+    around = (ns[:n] for n in range(len(ns), -1, -1))
+    return next((known[at] for at in around if at in known and is_inside(ns, at)), None)
+
+
 Outputs: TypeAlias = str | Sequence[str]
 """Which of a workflow's channels streams show: one, or several as a dict."""
 

@@ -147,7 +147,7 @@ class Frame:
     @property
     def config(self) -> dict[str, Any]:
         """The run's configuration, with what it says of this place."""
-        config, call = self.run.config, self.call
+        config, call = self.run.config_at(self.ns), self.call
         metadata = {
             **config["metadata"],
             **((call and call.function.metadata) or {}),

@@ -133,7 +133,8 @@ class _Own(Course):
         if run.heard and (changed := wrote(calls, results)) != frozenset():
             run.emit(ValuesChanged(channels=channels, outputs=outputs, changed=changed))
         if point is not None and run.settings.checkpoints:
-            run.emit(reached(run, point, state, parent=before))
+            # With durability `exit` the one before is not saved, and cannot be gone back to.
+            run.emit(reached(run, point, state, parent=None if run.settings.durability == "exit" else before))
         stop = self.go_on(calls)
         if isinstance(stop, GraphInterrupt) and not program.next_calls(state):
             # There is nothing left to stop: streams are told all the same.

@@ -4,21 +4,55 @@ from collections.abc import Generator, Mapping, Sequence
 from typing import Any
 
 from lgrun._engine import ids
-from lgrun._engine.events import CheckpointReached, NodeFinished, ValuesChanged
+from lgrun._engine.events import CheckpointReached, Namespace, NodeFinished, ValuesChanged, is_inside
 from lgrun._engine.flow import Flow, note_start, result_record
 from lgrun._engine.frame import Frame
-from lgrun._engine.model import Instruction, NodeCall, Raised, Returned, Settle
+from lgrun._engine.model import Function, Instruction, NodeCall, Raised, Returned, RunCancelled, Settle
 from lgrun._engine.program import Kept, Output, Program
 from lgrun._engine.project import as_task
-from lgrun._engine.run import Planned, Run
+from lgrun._engine.run import Known, Planned, Run
+from lgrun._engine.snapshot import tasks_at
 from lgrun._engine.steps import Course, steps, wrote
 from lgrun.checkpoint.base import PendingWrite
 from lgrun.constants import END, PREVIOUS
 from lgrun.errors import NotSerializableError
 from lgrun.types import PregelTask
 
+LEFT = "the reader of its stream, who left"
+"""By whom a nested run is stopped whose stream is read no more."""
 
-def nested_flow(run: Run, planned: Planned, program: Program) -> Flow:
+
+class Reading:
+    """Whoever reads the stream of a nested run.
+
+    Args:
+        items: where what they read comes.
+        eager: they read what has come before anything else is done, not only before code is run.
+
+    Attributes:
+        left: they read no more.
+    """
+
+    left = False
+
+    def __init__(self, items: Any, eager: bool) -> None:
+        self.items = items
+        self.eager = eager
+
+
+def plan_nested(
+    outer: Frame, strand: object, ns: Namespace, function: Function, program: Program, input: Any
+) -> Known | Planned:
+    """Decide what a call of a workflow inside another one comes to; one that is known is shown where it stands."""
+    run = outer.run
+    plan = run.plan(outer, strand, function, (input,), {}, nested=ns)
+    if isinstance(plan, Known) and (run.settings.subgraphs or any(is_inside(ns, each.ns) for each in run.listeners)):
+        frame = Frame(run, function.name, plan.path, outer, ns)
+        _Inner(run, program, frame, tried=True, reading=None).stands(input, plan.value)
+    return plan
+
+
+def nested_flow(run: Run, planned: Planned, program: Program, reading: Reading | None = None) -> Flow:
     """Run a workflow that was called inside another one: on its thread, in its journal, without a memory."""
     frame = planned.frame
     assert frame.parent is not None
@@ -26,7 +60,7 @@ def nested_flow(run: Run, planned: Planned, program: Program) -> Flow:
     given = planned.args[0]
     tried = run.calls.was_begun(frame.path)
     note_start(run, planned, nested=True)
-    course = _Inner(run, program, frame, tried=tried)
+    course = _Inner(run, program, frame, tried=tried, reading=reading)
     memory = run.memories.get(course.place) if planned.function.keeps else None
     state = program.begin(given, None if memory is None else program.thaw(Kept(**memory)))
     course.reached(state, frozenset())
@@ -50,20 +84,27 @@ def nested_flow(run: Run, planned: Planned, program: Program) -> Flow:
 class _Inner(Course):
     """The steps of a nested workflow: it saves no checkpoint of its own; streams see where one would be."""
 
-    def __init__(self, run: Run, program: Program, frame: Frame, *, tried: bool) -> None:
-        super().__init__(run, program, program.pauses, tried=tried, outer=frame.parent, path=frame.path, ns=frame.ns)
+    def __init__(self, run: Run, program: Program, frame: Frame, *, tried: bool, reading: Reading | None) -> None:
+        pauses = run.pauses.get(frame.ns, program.pauses)
+        super().__init__(run, program, pauses, tried=tried, outer=frame.parent, path=frame.path, ns=frame.ns)
         self._frame = frame
+        self._reading = reading
         self._state: Any = None
         self._number = -1
         self._silent = tried
 
     def before(self, state: Any, calls: Sequence[NodeCall], live: bool) -> BaseException | None:
         """Return why a step must not be made. What is known passes in silence; where a run is taken up is shown."""
+        if self._reading is not None and self._reading.left and self.program.stepwise:
+            return RunCancelled(LEFT)
         if not live:
             return None
         if self._silent:
             self._silent = False
-            self._show(state, None)
+            saved, nests = self.run.taken_up, self.ns in self.run.nests
+            ns = "|".join(self.ns)
+            known = saved and tasks_at(self.program, state, saved, nests, path=self.path, ns=ns)
+            self._show(state, None, known)
         return super().before(state, calls, live)
 
     def after(
@@ -78,9 +119,13 @@ class _Inner(Course):
 
     def reached(self, state: Any, changed: frozenset[str] | None) -> None:
         """Take note that a checkpoint would be here."""
-        self._number += 1
+        self._count()
         if not self._silent:
             self._show(state, changed)
+
+    def _count(self) -> None:
+        self._number += 1
+        self.run.nested[self.ns] = (self._frame.path, self._number)
 
     @property
     def place(self) -> str:
@@ -99,47 +144,69 @@ class _Inner(Course):
 
     def finished(self, value: Any, save: Any) -> None:
         """Show what a functional workflow returned."""
-        run, outputs, channels = self.run, self.program.streamed, {END: value, PREVIOUS: save}
+        run, outputs, channels = self.run, self.outputs, {END: value, PREVIOUS: save}
         if run.heard:
             writes = tuple(channels.items())
             run.emit(
                 NodeFinished(id=self._frame.id, name=self.program.name, writes=writes, outputs=outputs, ns=self.ns)
             )
-        self._number += 1
-        if run.settings.checkpoints:
-            run.emit(self._checkpoint(channels, ()))
+        self._count()
         if run.heard:
             run.emit(ValuesChanged(channels=channels, outputs=outputs, ns=self.ns))
+        if run.saver is not None and run.checkpoints:
+            run.emit(self._checkpoint(channels, ()))
 
-    def _show(self, state: Any, changed: frozenset[str] | None) -> None:
-        run, channels, outputs = self.run, self.program.channels(state), self.program.streamed
-        if run.heard and changed != frozenset() and self._number:
+    def stands(self, given: Any, value: Any) -> None:
+        """Show where a workflow stands that is complete."""
+        run, program = self.run, self.program
+        state = program.begin(given, None)
+        self._count()
+        channels: Mapping[str, Any] = {END: value, PREVIOUS: value}
+        while program.stepwise and (calls := program.next_calls(state)):
+            results = [run.known_node(self.path + call.path, call) for call in calls]
+            if None in results:
+                return
+            state = program.apply(state, results)
+            channels = program.channels(state)
+            self._count()
+        if not program.stepwise:
+            self._count()
+        run.emit(ValuesChanged(channels=channels, outputs=self.outputs, ns=self.ns))
+        if run.saver is not None and run.checkpoints:
+            run.emit(self._checkpoint(channels, ()))
+
+    def _show(self, state: Any, changed: frozenset[str] | None, known: Sequence[PregelTask] | None = None) -> None:
+        run, channels, outputs = self.run, self.program.channels(state), self.outputs
+        if run.heard and changed != frozenset() and (self._number or self._tried):
             run.emit(ValuesChanged(channels=channels, outputs=outputs, changed=changed, ns=self.ns))
-        if run.settings.checkpoints:
-            run.emit(self._checkpoint(channels, self.program.next_calls(state)))
+        if run.saver is not None and run.checkpoints:
+            tasks = [self._task(call) for call in self.program.next_calls(state)] if known is None else known
+            run.emit(self._checkpoint(channels, tasks))
 
     def _task(self, call: NodeCall) -> PregelTask:
-        return PregelTask(ids.task_id(self.run.seed, self.path + call.path), call.function.name, call.origin)
+        name, task = call.function.name, ids.task_id(self.run.seed, self.path + call.path)
+        inner = {"checkpoint_ns": "|".join((*self.ns, f"{name}:{task}")), "thread_id": self.run.settings.thread}
+        nests = call.nests or self.ns in self.run.nests
+        return PregelTask(task, name, call.origin, state={"configurable": inner} if nests else None)
 
-    def _checkpoint(self, channels: Mapping[str, Any], calls: Sequence[NodeCall]) -> CheckpointReached:
+    def _checkpoint(self, channels: Mapping[str, Any], tasks: Sequence[PregelTask]) -> CheckpointReached:
         run, frame = self.run, self._frame
         outer: dict[str, str] = {}
         around = frame.parent
         while around is not None:
-            outer = {"|".join(around.ns): run.nested.get(around.ns, run.seed), **outer}
+            known = run.nested.get(around.ns)
+            outer = {"|".join(around.outer_ns): ids.nested_id(run.seed, *known) if known else run.seed, **outer}
             around = around.parent
-        before = run.nested.get(self.ns)
-        own = run.nested[self.ns] = ids.nested_id(run.seed, frame.path, self._number)
-        source = "loop" if self._number else "input"
+        source, saved = "loop" if self._number else "input", run.settings.durability != "exit"
         return CheckpointReached(
             thread=run.settings.thread,
-            id=own,
-            parent=before if self._number else None,
+            id=ids.nested_id(run.seed, frame.path, self._number),
+            parent=ids.nested_id(run.seed, frame.path, self._number - 1) if self._number and saved else None,
             map=outer,
             metadata={"source": source, "step": self._number - 1, "parents": outer},
             channels=channels,
             outputs=self.program.streamed,
-            next=tuple(call.function.name for call in calls),
-            tasks=tuple(as_task(self._task(call)) for call in calls),
+            next=tuple(task.name for task in tasks),
+            tasks=tuple(as_task(task) for task in tasks),
             ns=self.ns,
         )

@@ -118,8 +118,7 @@ def _finished(run: Run, saved: Saved, memory: Memory) -> RunEnded:
     outputs = run.program.streamed
     run.emit(ValuesChanged(channels=memory.channels, outputs=outputs))
     if run.settings.checkpoints:
-        # A function has no state where it is over: what it held is the run's.
-        run.emit(reached(run, saved.checkpoint, memory.state if run.program.stepwise else None))
+        run.emit(reached(run, saved.checkpoint, memory.state, channels=memory.channels, stored=True))
     value = shown(memory.channels, run.program.outputs)
     ended = RunEnded(status="done", value=value, checkpoint=saved.checkpoint.id)
     run.emit(ended)
@@ -252,7 +251,8 @@ def _taken_up(run: Run, saved: Saved, memory: Memory) -> Any:
     channels = program.channels(state) if stepwise else memory.channels
     run.emit(ValuesChanged(channels=channels, outputs=program.streamed))
     if run.settings.checkpoints:
-        run.emit(reached(run, checkpoint, state, known))
+        run.taken_up = saved
+        run.emit(reached(run, checkpoint, state, known, stored=True))
     return state
 
 
@@ -289,22 +289,31 @@ def _fork(run: Run, start: Fork, head: Saved | None, memory: Memory) -> Life[Ope
 
 
 def reached(
-    run: Run, point: Checkpoint, state: Any, writes: Sequence[PendingWrite] = (), parent: str | None = None
+    run: Run,
+    point: Checkpoint,
+    state: Any,
+    writes: Sequence[PendingWrite] = (),
+    parent: str | None = None,
+    *,
+    channels: Mapping[str, Any] | None = None,
+    stored: bool = False,
 ) -> CheckpointReached:
-    """Describe a checkpoint for streams."""
+    """Describe a checkpoint for streams; one that is `stored` has the user's own metadata, as in LangGraph."""
     if parent is None and point.parent is not None:
         assert run.claim is not None
         before = run.claim.load(point.parent)
         parent = None if before is None else before.checkpoint.id
     program = run.program
-    channels = program.channels(state) if state is not None and (program.stepwise or point.complete) else {}
+    if channels is None:
+        channels = program.channels(state) if program.stepwise or point.complete else {}
+    about = metadata(point)
     tasks = [] if point.complete else tasks_at(program, state, Saved(point, writes), run.settings.nests)
     return CheckpointReached(
         thread=point.thread,
         id=point.id,
         parent=parent,
         map=None,
-        metadata=metadata(point),
+        metadata=about if stored else {key: about[key] for key in ("source", "step", "parents")},
         channels=channels or run.held,
         outputs=program.streamed,
         next=tuple(task.name for task in tasks),

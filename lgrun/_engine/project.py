@@ -20,6 +20,7 @@ from lgrun._engine.events import (
     TaskFinished,
     TaskStarted,
     ValuesChanged,
+    is_inside,
 )
 from lgrun.constants import INTERRUPT, PREVIOUS
 from lgrun.types import Interrupt, PregelTask
@@ -37,11 +38,11 @@ class Projector:
     """Turns a run's events into what `stream` yields.
 
     Args:
-        stream_mode: one mode, which yields bare chunks, or several, which yield (mode, chunk) pairs.
+        stream_mode: one mode, or several; a list of them yields (mode, chunk) pairs, all else bare chunks.
         subgraphs: show nested runs too, each chunk with its namespace in front.
         version: `v1`: bare chunks; `v2`: `{"type", "ns", "data"}`.
         outputs: which of the workflow's channels are shown, if not those that it shows by itself.
-        metadata: the user's own, shown with every start in mode `tasks`.
+        config: returns the configuration of the run at a namespace, of which modes `tasks` and `checkpoints` tell.
         now: the time, ISO 8601, for mode `debug`.
         root: namespace of the run that is shown; () unless it is nested in another one.
     """
@@ -53,16 +54,17 @@ class Projector:
         subgraphs: bool = False,
         version: str = "v1",
         outputs: Outputs | None = None,
-        metadata: Mapping[str, Any] | None = None,
+        config: Callable[[Namespace], Mapping[str, Any]] = lambda ns: {},
         now: Callable[[], str] = lambda: "",
         root: Namespace = (),
     ) -> None:
-        self._single = isinstance(stream_mode, str)
-        self._modes = [stream_mode] if isinstance(stream_mode, str) else list(stream_mode)
+        self._single = not isinstance(stream_mode, list)
+        wanted = (stream_mode,) if isinstance(stream_mode, str) else stream_mode
+        self._modes = [mode for mode in _IN_MODE if mode in wanted]
         self._subgraphs = subgraphs
         self._version = version
         self._outputs = outputs
-        self._metadata = dict(metadata or {})
+        self._config = config
         self._now = now
         self._root = root
         self._steps: dict[Namespace, int] = {}
@@ -72,11 +74,6 @@ class Projector:
     def shows_only_custom(self) -> bool:
         """Nothing is shown but what code writes to its stream."""
         return self._modes == ["custom"]
-
-    @property
-    def shows_custom_twice(self) -> bool:
-        """What code writes to its stream is shown in more than one chunk."""
-        return self._modes.count("custom") > 1
 
     def shape(self, within: Namespace, ns: Namespace) -> Shape | None:
         """Return what makes a chunk of what code within these steps and tasks, in this run, writes to its stream.
@@ -96,7 +93,9 @@ class Projector:
 
     def lines(self, event: Event) -> list[str]:
         """Return what an event adds to the stream, as `print_mode` writes it."""
-        return [f"\x1b[1m[{mode}]\x1b[0m {_around(event)}{chunk!r}" for mode, chunk in self._shown(event)]
+        ns = _place(event) if self._subgraphs else ()
+        around = f"\x1b[1;30;33m[graph={ns}]\x1b[0m " if ns else ""
+        return [f"\x1b[1m[{mode}]\x1b[0m {around}{chunk!r}" for mode, chunk in self._shown(event)]
 
     def _shown(self, event: Event) -> list[tuple[str, Any]]:
         if not self._is_near(event.ns):
@@ -109,10 +108,10 @@ class Projector:
         if isinstance(event, TaskCached):
             # It says both that the task begins and what it comes to.
             modes = sorted(modes, key=lambda mode: mode not in ("tasks", "debug"))
-        return [(mode, chunk) for mode in modes for chunk in _IN_MODE.get(mode, _nothing)(self, event)]
+        return [(mode, chunk) for mode in modes for chunk in _IN_MODE[mode](self, event)]
 
     def _is_near(self, ns: Namespace) -> bool:
-        return ns == self._root or (self._subgraphs and ns[: len(self._root)] == self._root)
+        return ns == self._root or (self._subgraphs and is_inside(ns, self._root))
 
     def _framed(self, mode: str, ns: Namespace, chunk: Any) -> Any:
         if self._version == "v2":
@@ -124,9 +123,7 @@ class Projector:
         """Return what comes before a chunk, in one tuple with it."""
         return (*([ns] if self._subgraphs else []), *([] if self._single else [mode]))
 
-    def _outputs_of(
-        self, event: "NodeFinished | NodeCached | NodeInterrupted | ValuesChanged | CheckpointReached"
-    ) -> Outputs:
+    def _outputs_of(self, event: NodeFinished | NodeCached | NodeInterrupted | ValuesChanged) -> Outputs:
         return event.outputs if self._outputs is None or event.ns != self._root else self._outputs
 
     def _written(self, event: NodeFinished | NodeCached) -> Any:
@@ -177,9 +174,9 @@ class Projector:
     def tasks(self, event: Event) -> list[Any]:
         match event:
             case NodeStarted():
-                return [self._begun(event.id, event.name, event.input, event.triggers, event.metadata)]
+                return [self._begun(event, event.triggers, event.metadata)]
             case TaskStarted() | TaskCached():
-                return [self._begun(event.id, event.name, event.input, ("__pregel_push",))]
+                return [self._begun(event, ("__pregel_push",))]
             case TaskFinished():
                 return [_ended(event.id, event.name, result={"__return__": event.value})]
             case NodeFinished():
@@ -191,20 +188,24 @@ class Projector:
         return []
 
     def _begun(
-        self, id: str, name: str, input: Any, triggers: tuple[str, ...], more: Mapping[str, Any] | None = None
+        self,
+        event: NodeStarted | TaskStarted | TaskCached,
+        triggers: tuple[str, ...],
+        more: Mapping[str, Any] | None = None,
     ) -> dict[str, Any]:
-        payload = {"id": id, "name": name, "input": input, "triggers": triggers}
-        metadata = {**self._metadata, **(more or {})}
+        payload = {"id": event.id, "name": event.name, "input": event.input, "triggers": triggers}
+        metadata = {**_own_metadata(self._config(event.ns)), **(more or {})}
         return {**payload, "metadata": metadata} if metadata else payload
 
     def checkpoints(self, event: Event) -> list[Any]:
         if not isinstance(event, CheckpointReached):
             return []
+        given = self._config(event.ns).get("configurable") or {}
         return [
             {
-                "config": _config(event, event.id),
-                "parent_config": None if event.parent is None else _config(event, event.parent),
-                "values": shown(event.channels, self._outputs_of(event)),
+                "config": _config(event, event.id, given),
+                "parent_config": None if event.parent is None else _config(event, event.parent, given),
+                "values": shown(event.channels, event.outputs),
                 "metadata": event.metadata,
                 "next": list(event.next),
                 "tasks": list(event.tasks),
@@ -230,20 +231,11 @@ _IN_MODE: dict[str, Callable[[Projector, Event], list[Any]]] = {
     "checkpoints": Projector.checkpoints,
     "debug": Projector.debug,
 }
-
-
-def _nothing(projector: Projector, event: Event) -> list[Any]:
-    """A mode that nothing is known of yields nothing, as in LangGraph."""
-    return []
+"""The modes; what one event gives in several of them comes in this order. An unknown mode yields nothing."""
 
 
 def _place(event: Event) -> Namespace:
     return event.within if isinstance(event, CustomData) else event.ns
-
-
-def _around(event: Event) -> str:
-    ns = _place(event) if event.ns else ()
-    return f"\x1b[1;30;33m[graph={ns}]\x1b[0m " if ns else ""
 
 
 def shown(channels: Mapping[str, Any], outputs: Outputs) -> Any:
@@ -297,8 +289,14 @@ def as_dict(question: Interrupt) -> dict[str, Any]:
     return {"value": question.value, "id": question.id, "response_schema": schema}
 
 
-def _config(event: CheckpointReached, id: str) -> dict[str, Any]:
-    configurable: dict[str, Any] = {"checkpoint_ns": "|".join(event.ns), "thread_id": event.thread}
+def _own_metadata(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what mode `tasks` shows with every start: the user's metadata and tags."""
+    tags = config.get("tags")
+    return {**(config.get("metadata") or {}), **({"tags": list(tags)} if tags else {})}
+
+
+def _config(event: CheckpointReached, id: str, given: Mapping[str, Any]) -> dict[str, Any]:
+    configurable: dict[str, Any] = {**given, "checkpoint_ns": "|".join(event.ns), "thread_id": event.thread}
     if event.map is not None:
         configurable["checkpoint_map"] = {**event.map, configurable["checkpoint_ns"]: id}
     return {"configurable": {**configurable, "checkpoint_id": id}}

@@ -4,9 +4,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Literal, TypeAlias, TypedDict
 
 from lgrun._engine.events import Event, Namespace, Outputs, RunEnded
+from lgrun._engine.program import Pauses
 from lgrun._engine.project import Projector
 from lgrun._engine.settings import Settings
-from lgrun._engine.writing import Shortcut
+from lgrun._engine.writing import Hearing, Shortcut
 from lgrun.constants import INTERRUPT
 from lgrun.runtime import RunControl
 from lgrun.types import Durability, GraphOutput, RetryPolicy, StreamMode
@@ -23,9 +24,10 @@ class RunOptions(TypedDict, total=False):
         stream_mode: what is yielded. `updates`: `{name: result}` of each task and of the workflow; `values`: the
             thread's value; `custom`: what the workflow writes; `messages`: pairs (message, metadata), the tokens of
             chat models and the messages that code returns; `tasks`, `checkpoints`, `debug`: what the engine does.
-            Several give (mode, chunk) pairs. `stream` yields `updates` if not told otherwise; `invoke` returns what
-            the workflow returns, or the list of chunks of the modes given.
+            A list of them gives (mode, chunk) pairs. `stream` yields `updates` if not told otherwise; `invoke` returns
+            what the workflow returns, or the list of chunks of the modes given.
         print_mode: modes whose chunks are printed while the workflow runs.
+        debug: print updates and values, whatever `print_mode` says.
         output_keys: which of its values a workflow shows: keys of a graph's state; for functions `__end__`, what they
             return, or `__previous__`, what they save.
         interrupt_before, interrupt_after: `"*"`, or a list of names: stop before or after these steps; a functional
@@ -41,6 +43,7 @@ class RunOptions(TypedDict, total=False):
 
     stream_mode: Modes | None
     print_mode: Modes | tuple[()]
+    debug: bool | None
     output_keys: str | Sequence[str] | None
     interrupt_before: Names
     interrupt_after: Names
@@ -57,11 +60,16 @@ class Request:
     Args:
         config: its configuration.
         options: its keyword arguments.
+        debug: the workflow is one that prints what it does.
         default: the stream mode if none is given.
         channels: the workflow's channels, of which `output_keys` names some.
         stepwise: the workflow has a state, which it shows while it waits.
         root: namespace of the run that is asked for.
         now: the time, ISO 8601, for mode `debug`.
+
+    Attributes:
+        configured: there is a configuration.
+        config_at: returns the configuration of the run at a namespace.
     """
 
     def __init__(
@@ -69,6 +77,7 @@ class Request:
         config: Config,
         options: RunOptions,
         *,
+        debug: bool,
         default: StreamMode,
         channels: Sequence[str],
         stepwise: bool,
@@ -76,12 +85,19 @@ class Request:
         now: Callable[[], str],
     ) -> None:
         self.config = _read(config)
+        self.configured = bool(config)
+        self.config_at: Callable[[Namespace], Config] = lambda ns: self.config
         self.root = root
         self._options = options
         self._stepwise = stepwise
-        self._outputs = _outputs(options.get("output_keys"), channels)
-        self._mode = options.get("stream_mode") or default
-        self._printed = _several(options.get("print_mode") or ())
+        self.outputs = _outputs(options.get("output_keys"), channels)
+        mode = options.get("stream_mode")
+        self._mode = default if mode is None else mode
+        printed: Modes | tuple[()] = options.get("print_mode") or ()
+        self._printed = _several(["updates", "values"] if debug or options.get("debug") else printed)
+        self._modes = {*_several(self._mode), *self._printed}
+        self._checkpoints = not self._modes.isdisjoint(("checkpoints", "debug"))
+        self._subgraphs = bool(options.get("subgraphs"))
         self._now = now
         self._projector = self._projecting(self._mode, root)
         self._printer = self._projecting(self._printed, root)
@@ -92,33 +108,34 @@ class Request:
         return Projector(
             mode,
             root=root,
-            subgraphs=self._options.get("subgraphs", False),
+            subgraphs=self._subgraphs,
             version=self._options.get("version", "v1"),
-            outputs=self._outputs,
-            metadata=_shown(self.config),
+            outputs=self.outputs,
+            config=self._config_of,
             now=self._now,
         )
+
+    def _config_of(self, ns: Namespace) -> Config:
+        return self.config_at(ns)
 
     @property
     def silent(self) -> bool:
         """Nobody wants to hear of anything but the end."""
-        return self._mode == "values" and not self._printed and self._outputs is None
+        return self._mode == "values" and not self._printed and self.outputs is None
 
     @property
     def messages(self) -> bool:
         """Somebody wants to hear of chat messages."""
-        return "messages" in [*_several(self._mode), *self._printed]
+        return "messages" in self._modes
 
     @property
     def eager(self) -> bool:
         """What comes of a step is shown at once, even that of a node alone: somebody wants to see code at work."""
-        modes = [*_several(self._mode), *self._printed]
-        return "custom" in modes or "messages" in modes or self._options.get("subgraphs", False)
+        return self._subgraphs or not self._modes.isdisjoint(("custom", "messages"))
 
     def settings(self, *, saved: bool, retry: Sequence[RetryPolicy], nests: Callable[[], bool]) -> Settings:
         """Return what the run is told; a `saved` one needs a thread. `nests` is asked only if it matters."""
-        modes = [*_several(self._mode), *self._printed]
-        checkpoints = "checkpoints" in modes or "debug" in modes
+        checkpoints = self._checkpoints
         return Settings(
             thread=thread_id(self.config) if saved else "",
             config=self.config,
@@ -130,8 +147,27 @@ class Request:
             nests=checkpoints and nests(),
             control=self._options.get("control"),
             max_concurrency=self.config.get("max_concurrency"),
+            subgraphs=self._subgraphs,
             messages=self.messages,
         )
+
+    def hearing(self, put: Callable[[Any], None], *, alone: bool = False) -> Hearing:
+        """Return what hears of the run that is asked for, where that is nested in another one; `put` takes chunks."""
+
+        def tell(event: Event) -> None:
+            for chunk in self.feed(event):
+                put(chunk)
+
+        return Hearing(self.root, tell, "custom" in self._modes, self._checkpoints, self._subgraphs, alone)
+
+    def collecting(self, *, alone: bool = False) -> Hearing | None:
+        """Return what hears of a nested run for `invoke`, if there is anything to hear."""
+        return self.hearing(self.chunks.append, alone=alone) if not self.silent or (alone and self._subgraphs) else None
+
+    def pauses(self, own: Pauses) -> Pauses | None:
+        """Return where to stop, if the caller says so; `own` are the places of the workflow itself."""
+        before, after = self._options.get("interrupt_before"), self._options.get("interrupt_after")
+        return Pauses(before or own.before, after or own.after) if before or after else None
 
     @property
     def custom_alone(self) -> bool:
@@ -144,7 +180,7 @@ class Request:
         Args:
             put: takes what `shown` is given: chunks if there are no events, else events and chunks in tuples.
         """
-        if self._printed or self._projector.shows_custom_twice:
+        if self._printed:
             return None
         return Shortcut(put if self.custom_alone else lambda chunk: put((chunk,)), self._projector.shape)
 
@@ -176,8 +212,8 @@ class Request:
         value = outcome(ended)
         if self._mode != "values":
             return self.chunks
-        if self._outputs is not None and not ended.surfaced:
-            value = self.chunks[-1] if self.chunks else None
+        if self.outputs is not None and not ended.surfaced:
+            value = self._latest()
         if self._options.get("version") == "v2":
             held = ended.value if self._stepwise else {}
             return GraphOutput(held, ended.surfaced) if ended.surfaced else GraphOutput(value)
@@ -185,7 +221,18 @@ class Request:
 
     def nested_result(self, value: Any) -> Any:
         """Return what `invoke` returns for a workflow that was called inside another one."""
-        return value if self._mode == "values" else self.chunks
+        if self._mode != "values":
+            return self.chunks
+        if self.outputs is not None:
+            value = self._latest()
+        return GraphOutput(value) if self._options.get("version") == "v2" else value
+
+    def _latest(self) -> Any:
+        """Return the last of the values that were shown."""
+        chunk = self.chunks[-1] if self.chunks else None
+        if chunk is None or self._options.get("version") == "v2":
+            return chunk and chunk["data"]
+        return chunk[-1] if self._subgraphs else chunk
 
 
 def outcome(ended: RunEnded) -> Any:
@@ -238,6 +285,18 @@ def merged(base: Config, config: Config | None) -> dict[str, Any]:
     return {**both, "tags": tags} if tags else both
 
 
+def inherited(around: Config, config: Config) -> dict[str, Any]:
+    """Lay the configuration of a nested run over that of the run around, which it may be what code was given of."""
+    given = {key: value for key, value in config.items() if key not in ("run_id", "run_name", "callbacks")}
+    metadata = given.get("metadata") or {}
+    if "langgraph_checkpoint_ns" in metadata:
+        given["metadata"] = {key: value for key, value in metadata.items() if not key.startswith("langgraph_")}
+    both = merged(around, given)
+    if tags := both.get("tags"):
+        both["tags"] = list(dict.fromkeys(tags))
+    return both
+
+
 def _outputs(keys: str | Sequence[str] | None, channels: Sequence[str]) -> Outputs | None:
     for key in [keys] if isinstance(keys, str) else keys or ():
         if key not in channels:
@@ -245,11 +304,16 @@ def _outputs(keys: str | Sequence[str] | None, channels: Sequence[str]) -> Outpu
     return keys
 
 
+def default_mode(config: Config | None, nested: bool) -> StreamMode:
+    """A stream yields updates; one inside a workflow that is given its configuration yields values, as in LangGraph."""
+    given = (config or {}).get("metadata") or {}
+    return "values" if nested and "langgraph_checkpoint_ns" in given else "updates"
+
+
+def default_output(config: Config | None, options: RunOptions, nested: bool) -> StreamMode:
+    """What `invoke` returns comes of the values, unless its caller asks for the mode that a stream has by default."""
+    return default_mode(config, nested) if "stream_mode" in options else "values"
+
+
 def _several(modes: Modes | tuple[()]) -> list[StreamMode]:
     return [modes] if isinstance(modes, str) else list(modes)
-
-
-def _shown(config: Config) -> dict[str, Any]:
-    """Return what mode `tasks` shows with every start: the user's metadata and tags."""
-    tags = config.get("tags")
-    return {**config["metadata"], **({"tags": list(tags)} if tags else {})}

@@ -8,23 +8,22 @@ Rule 3: a run that was refused, broken or cancelled starts nothing more.
 import logging
 import sys
 import threading
-from collections.abc import Callable, Generator, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Generator, Mapping
 from typing import Any, NamedTuple, TypeAlias
 
 from lgrun._engine import answers, ids, replay
 from lgrun._engine.annotations import broken_promise
 from lgrun._engine.chat import Chat
-from lgrun._engine.events import Event, QuestionAsked, ReplayMismatch, TaskCached
+from lgrun._engine.events import Event, Outputs, QuestionAsked, ReplayMismatch, TaskCached, nearest
 from lgrun._engine.frame import Frame
 from lgrun._engine.journal import Journal
 from lgrun._engine.model import Flush, Function, Instruction, NodeCall, RunCancelled, StreamReader
-from lgrun._engine.program import Program
+from lgrun._engine.program import Pauses, Program
 from lgrun._engine.settings import Settings, World
 from lgrun._engine.sleepers import Sleepers
-from lgrun._engine.writing import Shortcut
+from lgrun._engine.writing import Hearing, Shortcut, told
 from lgrun.cache.base import BaseCache
-from lgrun.checkpoint.base import BaseCheckpointSaver, Claim, Path, PendingWrite
+from lgrun.checkpoint.base import BaseCheckpointSaver, Claim, Path, PendingWrite, Saved
 from lgrun.checkpoint.serde import decode, encode, hand_on
 from lgrun.errors import GraphInterrupt, NotSerializableError, ReplayMismatchError
 from lgrun.runtime import RunControl
@@ -47,9 +46,10 @@ class Planned(NamedTuple):
 
 
 class Known(NamedTuple):
-    """A call whose result is known."""
+    """A call whose result is known, and where it was made."""
 
     value: Any
+    path: Path
 
 
 class Run:
@@ -64,7 +64,12 @@ class Run:
         reader: who reads the stream that comes of it, if there is one.
 
     Attributes:
-        listeners: who is told of what happens in some nested runs, and in which.
+        told: who is told of all that happens; None if nobody is.
+        listeners: who hears of some nested runs.
+        outputs: which of their channels nested runs show, where their callers ask for some.
+        nested: where nested runs were called, and the number of the checkpoint that each stands at.
+        taken_up: the checkpoint that the run goes on from, with its journal, for those who want to hear of checkpoints.
+        nests: nested runs whose code calls other workflows.
         shortcut: takes what code writes to its stream, in place of `emit`; set before any code is run.
         counting: held by code of a frame that counts something.
         timed: some code has a limit for how long it may show no progress.
@@ -80,16 +85,18 @@ class Run:
         reader: StreamReader | None = None,
     ) -> None:
         self.program = program
-        self.saver = saver
-        self.settings = settings
-        self.world = world
+        self.saver, self.settings, self.world = saver, settings, world
         self.config = settings.config
+        self.configs: dict[tuple[str, ...], dict[str, Any]] = {(): settings.config}
         self.claim: Claim | None = None
         self.journal: Journal | None = None
-        self.calls = replay.Calls()
-        self.questions = replay.Questions()
+        self.calls, self.questions = replay.Calls(), replay.Questions()
         self.asked: dict[str, QuestionAsked] = {}
-        self.nested: dict[tuple[str, ...], str] = {}
+        self.nested: dict[tuple[str, ...], tuple[Path, int]] = {}
+        self.pauses: dict[tuple[str, ...], Pauses] = {}
+        self.outputs: dict[tuple[str, ...], Outputs] = {}
+        self.taken_up: Saved | None = None
+        self.nests: set[tuple[str, ...]] = set()
         self.chat = Chat(settings.messages)
         self.control = settings.control or RunControl()
         self.held: Mapping[str, Any] = {}
@@ -108,40 +115,29 @@ class Run:
         self.timed = False
         self.counting = threading.Lock()
         self.shortcut: Shortcut | None = None
-        self.reader = reader
-        self._emit = emit
-        self.listeners: tuple[tuple[tuple[str, ...], Callable[[Event], None]], ...] = ()
+        self.reader, self.told = reader, emit
+        self.listeners: tuple[Hearing, ...] = ()
         self._lock = threading.Lock()
 
     # --- events and records ---
 
     def emit(self, event: Event) -> None:
         """Tell whoever listens."""
-        if self._emit is not None:
-            self._emit(event)
-        for ns, listener in self.listeners:
-            if event.ns[: len(ns)] == ns:
-                listener(event)
+        if self.listeners:
+            for tell in told(self, event):
+                tell(event)
+        elif self.told is not None:
+            self.told(event)
 
     @property
     def heard(self) -> bool:
         """Somebody listens: events are worth making."""
-        return self._emit is not None or bool(self.listeners)
+        return self.told is not None or bool(self.listeners)
 
-    @contextmanager
-    def listen(self, ns: tuple[str, ...], listener: Callable[[Event], None] | None) -> Iterator[None]:
-        """Tell `listener`, too, of what happens in the nested runs at and below `ns`."""
-        if listener is None:
-            yield
-            return
-        entry = (ns, listener)
-        with self._lock:
-            self.listeners = (*self.listeners, entry)
-        try:
-            yield
-        finally:
-            with self._lock:
-                self.listeners = tuple(other for other in self.listeners if other is not entry)
+    @property
+    def checkpoints(self) -> bool:
+        """Somebody wants to hear of checkpoints."""
+        return self.settings.checkpoints or any(each.checkpoints for each in self.listeners)
 
     def note(self, write: PendingWrite) -> None:
         """Take note that a call began, if there is a journal."""
@@ -205,7 +201,7 @@ class Run:
                 self.mismatch(function.name, promise, parent)
             if self.heard and nested is None:
                 self.emit(self._replayed(parent, decision, function.name, summary, (args, kwargs), value))
-            return Known(value)
+            return Known(value, decision.path)
         ns = parent.ns if nested is None else nested
         frame = Frame(self, function.name, decision.path, parent, ns)
         used = {**frame.offered(function.inject), **kwargs} if function.inject else kwargs
@@ -228,11 +224,15 @@ class Run:
 
     def cache_at(self, ns: tuple[str, ...]) -> CacheOf:
         """Return the cache of the runs nested at `ns` and the policy of their tasks: their own, or those around."""
-        return next((self.caches[ns[:n]] for n in range(len(ns), -1, -1) if ns[:n] in self.caches), (None, None))
+        return nearest(self.caches, ns) or (None, None)
+
+    def config_at(self, ns: tuple[str, ...]) -> dict[str, Any]:
+        """Return the configuration of the runs nested at `ns`: their own, or that of the run around."""
+        return self.config if len(self.configs) == 1 else nearest(self.configs, ns)
 
     def context_at(self, ns: tuple[str, ...]) -> Any:
         """Return the context of the runs nested at `ns`: their own, or that of the run around."""
-        return next(self.contexts[ns[:n]] for n in range(len(ns), -1, -1) if ns[:n] in self.contexts)
+        return nearest(self.contexts, ns)
 
     def step_of(self, frame: Frame) -> int:
         """Return the number of the step that a frame belongs to."""

@@ -55,6 +55,8 @@ class Settings(NamedTuple):
         cache: the workflow's task cache.
         policy: which calls the cache may answer, for tasks that do not say so themselves.
         context: what `runtime.context` is.
+        subgraphs: whoever streams the run wants to see nested ones.
+        overheard: whoever hears of the run hears all that its code writes, whoever else it is shown to.
         messages: somebody wants to hear of chat messages; None: if the workflow has loaded langchain-core.
         max_concurrency: how many pieces of user code may run at the same time; None for no limit.
     """
@@ -77,4 +79,6 @@ class Settings(NamedTuple):
     cache: BaseCache[Any] | None = None
     policy: CachePolicy | None = None
     context: Any = None
+    subgraphs: bool = False
+    overheard: bool = False
     messages: bool | None = False

@@ -64,6 +64,7 @@ class Course:
         self.path = path
         self.ns = ns
         self.reader = reader
+        self.outputs = run.outputs.get(ns, program.streamed)
         self.cached = False
         self._pauses = pauses
         self._tried = tried
@@ -85,7 +86,7 @@ class Course:
     ) -> NodeInterrupted:
         """Say that a step stopped with questions, or without any because it was told to."""
         asked = tuple(surfaced)
-        return NodeInterrupted(id=id, name=name, surfaced=asked, held=held, outputs=self.program.streamed, ns=self.ns)
+        return NodeInterrupted(id=id, name=name, surfaced=asked, held=held, outputs=self.outputs, ns=self.ns)
 
     def go_on(self, calls: Sequence[NodeCall]) -> BaseException | None:
         """Return why no step must follow these calls, if that is so."""
@@ -99,7 +100,7 @@ class Course:
 
     def _check_limit(self, calls: Sequence[NodeCall]) -> BaseException | None:
         self._done += not calls[0].hidden
-        limit = self.run.config.get("recursion_limit", DEFAULT_RECURSION_LIMIT)
+        limit = self.run.config_at(self.ns).get("recursion_limit", DEFAULT_RECURSION_LIMIT)
         if self.program.stepwise and self._done >= limit:
             return GraphRecursionError(
                 f"Recursion limit of {limit} reached without hitting a stop condition. You can increase the limit by "
@@ -195,7 +196,7 @@ def _node_cached(course: Course, frame: Frame, call: NodeCall, result: Any) -> N
         name=frame.name,
         triggers=call.triggers,
         writes=known,
-        outputs=course.program.streamed,
+        outputs=course.outputs,
         ns=course.ns,
     )
 
@@ -275,7 +276,7 @@ def _record(course: Course, frame: Frame, call: NodeCall, result: NodeResult, ms
         return Raised(error)
     event = None
     if run.heard and not call.hidden:
-        writes, outputs = value.get("update", ()), course.program.streamed
+        writes, outputs = value.get("update", ()), course.outputs
         event = NodeFinished(id=frame.id, name=frame.name, writes=writes, outputs=outputs, ms=ms, ns=frame.ns)
     now, took = run.world.now(), round(ms, 3)
     write = PendingWrite("result", now, path, frame.name, ms=took, attempt=frame.attempt, value=encoded)
@@ -293,6 +294,6 @@ def _node_stopped(
             run.emit(course.interrupted(frame.id, frame.name, error.interrupts, held))
     elif not isinstance(error, (RunCancelled, ParentCommand)) and error is not run.stopped:
         # A disk that refused what a task in it returned would refuse this, too, and the caller be told of this.
-        if call.recorded:
+        if call.recorded or course.outer is not None:
             yield from run.commit(error_record(run, frame, error, None), None)
         run.emit(NodeFailed(id=frame.id, name=frame.name, error=error, ns=frame.ns))

@@ -16,7 +16,7 @@ from lgrun._engine.sync import SyncDriver
 
 T = TypeVar("T")
 
-_GLANCE = 0.5
+GLANCE = 0.5
 """Seconds after which a wait for what comes next begins anew."""
 
 _TURN, _END = object(), object()
@@ -166,7 +166,7 @@ class Beside(Generic[T]):
         # Not for ever: a signal that comes as this begins to wait would be handled only when it ends.
         while True:
             try:
-                return self._queue.get(timeout=_GLANCE)
+                return self._queue.get(timeout=GLANCE)
             except Empty:
                 pass
 

@@ -25,7 +25,7 @@ from lgrun._engine.model import (
     Together,
     below,
 )
-from lgrun._engine.nested import nested_flow
+from lgrun._engine.nested import Reading, nested_flow, plan_nested
 from lgrun._engine.program import Program
 from lgrun._engine.run import Known, Planned, Run
 from lgrun._engine.workers import WORKERS, LimitedWorkers
@@ -55,10 +55,10 @@ class SyncDriver:
         limit = run.settings.max_concurrency
         self.workers = WORKERS if limit is None else LimitedWorkers(max(1, limit - 1))
 
-    def drive(self, flow: Generator[Instruction, Any, T]) -> T:
-        """Step through a flow to its end."""
-        answer: Any = None
-        failure: BaseException | None = None
+    def drive(
+        self, flow: Generator[Instruction, Any, T], answer: Any = None, failure: BaseException | None = None
+    ) -> T:
+        """Step through a flow to its end; it is sent `answer`, or `failure` is raised in it, where it stands."""
         while True:
             try:
                 step = flow.send(answer) if failure is None else flow.throw(failure)
@@ -73,6 +73,10 @@ class SyncDriver:
                     return error.value  # type: ignore[no-any-return]
                 else:
                     raise
+
+    def perform(self, step: Instruction) -> Any:
+        """Do what a flow asks."""
+        return self.execute(step) if isinstance(step, Execute) else self._do(step)
 
     def _do(self, step: Instruction) -> Any:
         match step:
@@ -170,10 +174,25 @@ class SyncDriver:
 
     def nested(self, frame: Frame, ns: tuple[str, ...], function: Function, program: Program, input: Any) -> Any:
         """Run a workflow that was called inside this one; return what it returned."""
-        plan = self.run.plan(frame, strand(frame), function, (input,), {}, nested=ns)
+        plan = plan_nested(frame, strand(frame), ns, function, program, input)
         if isinstance(plan, Known):
             return plan.value
-        outcome = self.drive(nested_flow(self.run, plan, program))
+        return self.returned(frame, self.drive(nested_flow(self.run, plan, program)))
+
+    def nested_read(
+        self, frame: Frame, ns: tuple[str, ...], function: Function, program: Program, input: Any, reader: Reading
+    ) -> Generator[Any, None, None]:
+        """Run a workflow that was called inside this one; yield what there is to read meanwhile."""
+        from lgrun._engine.reading import come, read
+
+        plan = plan_nested(frame, strand(frame), ns, function, program, input)
+        if isinstance(plan, Planned):
+            outcome = yield from read(self, plan, program, reader)
+            self.returned(frame, outcome)
+        yield from come(reader.items)
+
+    def returned(self, frame: Frame, outcome: Outcome) -> Any:
+        """Return what a nested workflow returned to the code of `frame`, or raise what it raised."""
         if isinstance(outcome, Raised):
             if isinstance(outcome.error, GraphInterrupt):
                 frame.saw(outcome.error)

@@ -4,16 +4,63 @@ Code may write very much, a token at a time, so the shorter way is made once for
 reader as it will be shown, with no event made of it and no projection.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple
 from weakref import ref
 
-from lgrun._engine.events import CustomData, Namespace
+from lgrun._engine.events import CustomData, Event, MessageStreamed, Namespace, is_inside
 from lgrun._engine.project import Shape, as_it_is
 from lgrun.types import StreamWriter
 
 if TYPE_CHECKING:
     from lgrun._engine.frame import Frame
+    from lgrun._engine.run import Run
+
+
+class Hearing(NamedTuple):
+    """Whoever called a nested run and hears of it.
+
+    Args:
+        ns: of the run.
+        tell: takes what happens in it, and in those inside.
+        custom: what code writes to its stream is shown to them, and so not to whoever streams a run around.
+        checkpoints: they want to hear of checkpoints.
+        subgraphs: they want to see those inside.
+        alone: nobody around is told of those inside then: so it is with `astream`, in LangGraph.
+    """
+
+    ns: Namespace
+    tell: Callable[[Event], None]
+    custom: bool
+    checkpoints: bool
+    subgraphs: bool
+    alone: bool
+
+
+def told(run: "Run", event: Event) -> list[Callable[[Event], None]]:
+    """Return who is told of an event of a run in which somebody hears of nested ones."""
+    ns = event.ns
+    around = [each for each in run.listeners if is_inside(ns, each.ns)]
+    inside = [len(each.ns) for each in around if each.alone and each.subgraphs and len(ns) > len(each.ns)]
+    nearest = max(inside, default=0) if not isinstance(event, MessageStreamed) else 0
+    outermost = [] if run.told is None or (nearest and not run.settings.overheard) else [run.told]
+    return outermost + [each.tell for each in around if len(each.ns) >= nearest]
+
+
+@contextmanager
+def listen(run: "Run", hearing: Hearing | None) -> Iterator[None]:
+    """Have somebody hear of what happens in a nested run inside the `with` block."""
+    if hearing is None:
+        yield
+        return
+    with run.counting:
+        run.listeners = (*run.listeners, hearing)
+    try:
+        yield
+    finally:
+        with run.counting:
+            run.listeners = tuple(other for other in run.listeners if other is not hearing)
 
 
 class Shortcut(NamedTuple):
@@ -44,25 +91,34 @@ def writer(frame: "Frame") -> StreamWriter:
 
 
 def _sender(frame: "Frame") -> StreamWriter:
-    """Return what takes what `frame`'s code writes.
+    """Return what takes what `frame`'s code writes: it is shown once, as close to that code as somebody looks at it.
 
     Whoever listens to a run, or to a nested one, listens before its code is run: so it is known who that is.
     """
     run, within, ns = frame.run, frame.outer_ns, frame.ns
-    send = _nowhere if run.shortcut is None else _shaping(run.shortcut, within, ns)
-    if run.shortcut is None and run.heard:
-        return lambda data: run.emit(CustomData(data=data, within=within, ns=ns))
-    if not any(ns[: len(at)] == at for at, _ in run.listeners):
+    around = [each for each in run.listeners if is_inside(ns, each.ns)]
+    shown = [each for each in around if each.custom]
+    send = _outermost(frame) if run.settings.overheard or not shown else _nowhere
+    if not shown:
+        return send
+    nearest = max(shown, key=lambda each: len(each.ns))
+    sees = run.settings.subgraphs or any(each.subgraphs for each in around if len(each.ns) <= len(nearest.ns))
+    if nearest.ns != ns and not sees:
         return send
 
-    def send_to_all(data: Any) -> None:
+    def send_to_nearest(data: Any) -> None:
         send(data)
-        event = CustomData(data=data, within=within, ns=ns)
-        for at, listener in run.listeners:
-            if ns[: len(at)] == at:
-                listener(event)
+        nearest.tell(CustomData(data=data, within=within, ns=nearest.ns))
 
-    return send_to_all
+    return send_to_nearest
+
+
+def _outermost(frame: "Frame") -> StreamWriter:
+    """Return what takes what `frame`'s code writes to whoever streams the whole run."""
+    run, within, ns = frame.run, frame.outer_ns, frame.ns
+    if run.shortcut is not None:
+        return _shaping(run.shortcut, within, ns)
+    return (lambda data: run.emit(CustomData(data=data, within=within, ns=ns))) if run.heard else _nowhere
 
 
 def _shaping(shortcut: Shortcut, within: Namespace, ns: Namespace) -> StreamWriter:

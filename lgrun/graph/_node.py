@@ -61,6 +61,16 @@ def runner(
     return arun if is_async else run
 
 
+def configured(call: Callable[..., Any]) -> Callable[[Any], Any]:
+    """Return what runs a workflow that is a node: `call` with the node's configuration, laid over its own."""
+
+    def run(given: Any) -> Any:
+        frame: Any = current.get()
+        return call(given, frame.config)
+
+    return run
+
+
 def _ask(branch: Branch, values: Mapping[str, Any]) -> Any:
     frame: Any = current.get()
     return branch.call(coerced(branch.schema, values), **frame.offered(branch.inject))

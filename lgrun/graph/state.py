@@ -12,7 +12,7 @@ from lgrun._signature import Timeout, injected, is_async, name_of, timeout_of
 from lgrun.cache.base import BaseCache
 from lgrun.checkpoint.base import BaseCheckpointSaver
 from lgrun.constants import END, START
-from lgrun.graph._node import runner
+from lgrun.graph._node import configured, runner
 from lgrun.graph._plan import Branch, Join, NodePlan, Plan
 from lgrun.graph._program import GraphProgram
 from lgrun.graph._reading import Action, annotated, ends, labelled, literals, named
@@ -316,6 +316,7 @@ class StateGraph:
             checkpointer=checkpointer,
             is_async=any(node.function.is_async for node in plan.nodes.values()),
             extras=Extras(store, cache, self.context_schema),
+            debug=debug,
         )
 
     def _plan(self, name: str, pauses: Pauses, plan: Callable[[], Plan]) -> Plan:
@@ -392,6 +393,7 @@ class CompiledStateGraph(Workflow):
         checkpointer: BaseCheckpointSaver | bool | None,
         is_async: bool,
         extras: Extras,
+        debug: bool,
     ) -> None:
         def graph(input: Any) -> Any:
             """Stand for the graph where a function's signature is read."""
@@ -399,6 +401,7 @@ class CompiledStateGraph(Workflow):
         graph.__doc__ = None
         super().__init__(program, checkpointer=checkpointer, retry=(), is_async=is_async, source=graph, extras=extras)
         self.builder = builder
+        self.debug = debug
         self.input_annotation = builder.input_schema
 
     def _nests(self) -> bool:
@@ -413,7 +416,8 @@ def _function(
 ) -> Function:
     if isinstance(action, Workflow):
         runs_async = action._is_async
-        call = action.ainvoke if runs_async else action.invoke
+        call: Any = action.ainvoke if runs_async else action.invoke
+        call = configured(call) if action.config else call
         inject: frozenset[str] = frozenset()
     elif callable(action):
         call, runs_async, inject = action, is_async(action), injected(action, skip=1)
