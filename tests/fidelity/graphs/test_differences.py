@@ -312,3 +312,51 @@ def test_a_run_that_died_when_all_nodes_of_a_step_had_finished() -> None:
 
     log, again = ["a", "b"], ["a", "b", "b"]
     assert both(program) == (((), log, again), (("a",), log, again))
+
+
+def test_a_breakpoint_behind_a_nested_stream() -> None:
+    """Who streams a nested graph sees the last step before it."""
+
+    def program(api: Api) -> Any:
+        inner = line(api, says("a"), says("b"))
+        seen: list[Any] = []
+
+        def node(state: Log) -> None:
+            for chunk in inner.stream({"n": 1}, interrupt_before=["b"]):
+                seen.append(chunk)
+
+        line(api, node, checkpointer=api.new_saver()).invoke({"n": 1}, THREAD)
+        return named(seen)
+
+    assert both(program) == ([], ["a"])
+
+
+def test_parents_with_durability_exit() -> None:
+    """The steps of a run that was taken up follow the checkpoint that it goes on from."""
+
+    def program(api: Api) -> Any:
+        def ask(state: Log) -> Any:
+            return {"log": [api.interrupt("?")]}
+
+        flow = line(api, says("a"), ask, says("b"), checkpointer=api.new_saver())
+        flow.invoke({"n": 1}, THREAD, durability="exit")
+        old = flow.get_state(THREAD).config["configurable"]["checkpoint_id"]
+        chunks = parts(flow, api.Command(resume="yes"), stream_mode="checkpoints", durability="exit")
+        parents = [chunk["parent_config"] for chunk in chunks[1:]]
+        return [parent and parent["configurable"]["checkpoint_id"] == old for parent in parents]
+
+    assert both(program) == ([None, None], [True, True])
+
+
+def test_a_nested_question_is_named_once() -> None:
+    """`invoke` with `subgraphs` does not repeat it."""
+
+    def program(api: Api) -> Any:
+        def ask(state: Log) -> Any:
+            return {"log": [api.interrupt("?")]}
+
+        builder = built(api, says("a")).add_node("inner", line(api, ask))
+        flow = wired(builder, "^>a", "a>inner").compile(checkpointer=api.new_saver())
+        return len(flow.invoke({"n": 1}, THREAD, subgraphs=True)["__interrupt__"])
+
+    assert both(program) == (2, 1)

@@ -512,3 +512,46 @@ def callbacks_of_the_caller_hear_models(api: Api) -> Iterator[Any]:
         heard = Heard()
         chunks = list(flow.stream("hi", {**TAGGED, "callbacks": [heard]}, stream_mode=mode))
         yield heard.words, len(chunks)
+
+
+def any_short(chunk: Any) -> Any:
+    """Return what is compared of a chunk of any mode and version."""
+    if isinstance(chunk, dict):
+        is_message = chunk.get("type") == "messages"
+        return {**chunk, "data": short(chunk["data"])} if is_message else chunk
+    if isinstance(chunk, tuple):
+        return short(chunk) if hasattr(chunk[0], "content") else tuple(any_short(each) for each in chunk)
+    return chunk
+
+
+@program
+def tokens_that_are_streamed_inside_and_outside(api: Api) -> Iterator[Any]:
+    @api.entrypoint()
+    def child(x: Any) -> Any:
+        return model("a b").invoke(x).content
+
+    asked: list[Any] = [{"stream_mode": "messages"}, {"stream_mode": ["messages", "updates"]}]
+    asked += [{"stream_mode": ["custom", "messages"], "subgraphs": True}, {"stream_mode": "messages", "version": "v2"}]
+    for options in asked:
+
+        def main(x: Any) -> Any:
+            model("own").invoke(x)
+            return repr([any_short(chunk) for chunk in child.stream(x, **options)])
+
+        for each in asked:
+            yield [any_short(chunk) for chunk in flow_of(api, main).stream("hi", THREAD, **each)]
+
+
+@program
+def tokens_that_a_node_passes_on(api: Api) -> Iterator[Any]:
+    def ask(state: Any) -> Any:
+        return {"messages": [model("a b c").invoke("hi")]}
+
+    def node(state: Any) -> Any:
+        for chunk in inner.stream({"messages": []}, stream_mode=["messages", "updates"]):
+            api.get_stream_writer()(repr(any_short(chunk))[:40])
+        return {}
+
+    inner = api.StateGraph(api.MessagesState).add_node("ask", ask).add_edge(api.START, "ask").compile()
+    flow = api.StateGraph(api.MessagesState).add_node("node", node).add_edge(api.START, "node").compile()
+    yield list(flow.stream({"messages": []}, stream_mode=["custom", "updates"]))

@@ -285,3 +285,36 @@ def unawaited_tasks(api: Api) -> Any:
         return "done"
 
     return Bag(main.stream(1, THREAD))
+
+
+@program
+def checkpoints_of_a_complete_thread(api: Api) -> Iterator[Any]:
+    """There is nothing to run: the latest one is shown."""
+    flow = sample(api, api.new_saver())
+    flow.invoke(1, THREAD)
+    yield list(flow.stream(None, THREAD, stream_mode=MODES))
+
+
+@program
+def what_was_configured(api: Api) -> Iterator[Any]:
+    """Checkpoints show it, and the user's metadata once they are stored."""
+    config = {"metadata": {"user": "u"}, "configurable": {"thread_id": "t", "model": ["m"], "none": None}}
+    flow = api.entrypoint(checkpointer=api.new_saver())(lambda x: api.interrupt("?"))
+    for given in (1, None, api.Command(resume=2)):
+        yield list(flow.stream(given, config, stream_mode="checkpoints"))
+
+
+@program
+def stopping_before_and_after(api: Api) -> Iterator[Any]:
+    """In every mode."""
+    for options in ({"interrupt_before": ["main"]}, {"interrupt_after": ["main"]}, {"interrupt_before": "*"}):
+        flow = sample(api, api.new_saver())
+        yield list(flow.stream(1, THREAD, stream_mode=MODES, **options))
+        yield list(flow.stream(None, THREAD, stream_mode=MODES))
+
+
+@program
+def streams_of_each_durability(api: Api) -> Iterator[Any]:
+    """With `exit`, what is not saved is nobody's parent."""
+    for durability in ("sync", "async", "exit"):
+        yield list(sample(api, api.new_saver()).stream(1, THREAD, stream_mode=MODES, durability=durability))
