@@ -260,11 +260,13 @@ def _plan_lines(fork: "Fork") -> Iterator[str]:
 
 def _told(env: Environment, saver: Guarded, new: str, workflow: str | None) -> ExitStatus:
     """Print the new id, and say how to go on."""
-    from lgrun.cli.session import is_located, next_commands
+    from lgrun.cli.session import is_located, next_commands, unknown_thread
     from lgrun.cli.views import print_run, view_of, wants_document
 
     standing = standing_of(saver, new)
-    assert standing.saved is not None
+    if standing.saved is None:
+        # Somebody has removed it at once.
+        raise unknown_thread(new)
     if workflow is not None:
         env.again = f" -w {shlex.quote(workflow)}{env.again}"
     numbers = [write.q or 0 for write in standing.questions]

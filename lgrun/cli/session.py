@@ -4,7 +4,7 @@ import os
 import re
 import shlex
 import stat
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -135,10 +135,11 @@ def resolve(typed: str, saver: BaseCheckpointSaver, *, acting: bool) -> str:
         return matches[0]
     if not acting and matches:
         raise Problem("ambiguous-thread", f"{len(matches)} threads start with {typed}", context=matches[:20])
-    raise _unknown_thread(typed, matches, known)
+    raise unknown_thread(typed, matches, known)
 
 
-def _unknown_thread(typed: str, matches: list[str], known: list[str]) -> Problem:
+def unknown_thread(typed: str, matches: Sequence[str] = (), known: Sequence[str] = ()) -> Problem:
+    """Say that there is no such thread, or not any more; `matches` and `known`: others that may be meant."""
     import difflib
 
     near = matches[:3] or difflib.get_close_matches(typed, known, n=3, cutoff=0.7)

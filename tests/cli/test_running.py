@@ -3,6 +3,7 @@
 import os
 import signal
 import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -198,3 +199,16 @@ def test_an_async_workflow(lgrun: World) -> None:
     assert (asked.code, asked.stdout) == (3, "")
     assert (answered.code, answered.stdout) == (0, "[[0, 1, 2], true]\n")
     assert sorted((lgrun.folder / "effects").read_text().split()) == ["0", "1", "2"]
+
+
+def test_a_thread_that_is_removed_while_resume_looks_at_it(lgrun: World) -> None:
+    """It is not there, as one that never was."""
+    removed_after_the_look = (
+        "import sys; from lgrun.cli import session; session.resolve = lambda typed, saver, acting: typed\n"
+        "from lgrun.cli.app import run; sys.exit(run(['resume', 'gone']))"
+    )
+    command = [sys.executable, "-c", removed_after_the_look]
+    done = subprocess.run(command, cwd=lgrun.folder, env=lgrun.env(), capture_output=True, text=True, timeout=60)
+
+    assert done.returncode == 4
+    assert "no thread gone" in done.stderr

@@ -90,7 +90,7 @@ def resume(
     )
     from lgrun.cli.inputs import parse_duration
     from lgrun.cli.question import question_of
-    from lgrun.cli.session import open_saver, resolve
+    from lgrun.cli.session import open_saver, resolve, unknown_thread
     from lgrun.cli.settings import read_settings
 
     if thread is not None:
@@ -117,6 +117,9 @@ def resume(
     saver.strict, saver.break_lock = strict, break_lock
     name = env.thread = resolve(thread, saver, acting=True)
     standing = standing_when_free(saver, name, patience)
+    if standing.saved is None:
+        # Whoever held it has removed it.
+        raise unknown_thread(name)
     note_settings(env, standing, settings)
     questions = [question_of(write) for write in standing.questions]
     if given or edit:
