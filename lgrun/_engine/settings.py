@@ -58,7 +58,8 @@ class Settings(NamedTuple):
         subgraphs: whoever streams the run wants to see nested ones.
         overheard: whoever hears of the run hears all that its code writes, whoever else it is shown to.
         messages: somebody wants to hear of chat messages; None: if the workflow has loaded langchain-core.
-        max_concurrency: how many pieces of user code may run at the same time; None for no limit.
+        max_concurrency: how many pieces of user code may run at the same time; None for no limit. On an event loop
+            nobody sees what a body waits for, so it has a place for ever there, and 1 is the body and one task.
     """
 
     thread: str

@@ -53,7 +53,7 @@ class SyncDriver:
         self.running: dict[Any, Path] = {} if outer is None else outer.running
         self._calls: Any = outer or self
         limit = run.settings.max_concurrency
-        self.workers = WORKERS if limit is None else LimitedWorkers(max(1, limit - 1))
+        self.workers = WORKERS if limit is None else LimitedWorkers(limit - 1)
 
     def drive(
         self, flow: Generator[Instruction, Any, T], answer: Any = None, failure: BaseException | None = None

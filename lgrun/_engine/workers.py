@@ -193,10 +193,11 @@ class LimitedWorkers(Workers):
     """The process's threads, for a run that may use only some of them at a time (`max_concurrency`).
 
     A caller that runs a call itself uses the place that it has. One that only waits lends its place meanwhile, so that
-    no limit can make a run wait for itself.
+    no limit can make a run wait for itself; what took the place may still run when the caller goes on. (One that looks
+    again and again whether a call is done, or waits for a callback, keeps its place: with a limit of 1, in vain.)
 
     Args:
-        places: how many calls may run beside the body.
+        places: how many calls may run beside the body; with 0, while it waits.
     """
 
     def __init__(self, places: int) -> None:

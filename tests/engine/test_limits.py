@@ -4,7 +4,7 @@ import asyncio
 import threading
 from concurrent.futures import wait
 from datetime import timedelta
-from typing import Any
+from typing import Any, TypedDict
 
 import pytest
 
@@ -12,6 +12,7 @@ from lgrun.checkpoint.base import BaseCheckpointSaver
 from lgrun.config import get_stream_writer
 from lgrun.errors import GraphDrained, NodeTimeoutError
 from lgrun.func import entrypoint, task
+from lgrun.graph import START, StateGraph
 from lgrun.runtime import RunControl
 from lgrun.types import RetryPolicy, TimeoutPolicy
 from tests.engine.conftest import THREAD, Style
@@ -163,6 +164,46 @@ def test_no_more_than_allowed_run_at_a_time(style: Style, limit: int) -> None:
 
     assert style.invoke(flow, 6, {"max_concurrency": limit}) == 60
     assert gauge.most <= limit + 1
+
+
+class Keys(TypedDict):
+    """A state."""
+
+    n: int
+
+
+def test_one_at_a_time() -> None:
+    """The body, a task, a node: none of them runs beside another, also where nobody waits for a task."""
+    gauge = Gauge()
+
+    @task
+    def leaf() -> None:
+        with gauge:
+            threading.Event().wait(0.02)
+
+    @entrypoint()
+    def flow(n: int) -> int:
+        calls = [leaf() for _ in range(n)]
+        with gauge:
+            threading.Event().wait(0.05)
+        wait(calls[:2])
+        calls[2].result()
+        return gauge.most
+
+    assert flow.invoke(5, {"max_concurrency": 1}) == 1
+    assert asyncio.run(flow.ainvoke(5, {"max_concurrency": 1})) == 1
+
+    def node(_: Keys) -> None:
+        leaf()
+        with gauge:
+            threading.Event().wait(0.02)
+        leaf().result()
+
+    graph = StateGraph(Keys)
+    for name in "abc":
+        graph.add_node(name, node).add_edge(START, name)
+    graph.compile().invoke({"n": 1}, {"max_concurrency": 1})
+    assert gauge.most == 1
 
 
 @pytest.mark.parametrize("limit", [1, 2, 4])
