@@ -605,9 +605,9 @@ def workflows_in(function: Callable[..., Any]) -> list[Workflow]:
 
 async def _driven(run: Run, input: Any) -> RunEnded:
     """Run on the running event loop."""
-    from lgrun._engine.aio import AsyncDriver
+    from lgrun._engine.aio import drive_here
 
-    return await AsyncDriver(run).drive(run_flow(run, input))
+    return await drive_here(run, input)
 
 
 def _outer(config: Config | None) -> Frame | None:

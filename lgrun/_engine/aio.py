@@ -12,7 +12,7 @@ from lgrun._engine.flow import task_flow
 from lgrun._engine.frame import Frame
 from lgrun._engine.future import TaskFuture
 from lgrun._engine.lifecycle import run_flow
-from lgrun._engine.lineage import name_strands, strand_on_loop
+from lgrun._engine.lineage import strand_on_loop, strands_named
 from lgrun._engine.model import (
     Execute,
     Flush,
@@ -55,7 +55,6 @@ class AsyncDriver:
         self.running: dict[asyncio.Task[Any] | TaskFuture[Any], Path] = {}
         self.sync = SyncDriver(run, self)
         self._flushing = asyncio.Lock()
-        name_strands(self.loop)
         limit = run.settings.max_concurrency
         # The body has one place. A nested call shares its caller's, which waits: so no limit can stall a run.
         self._places = None if limit is None else asyncio.Semaphore(max(1, limit - 1))
@@ -317,7 +316,9 @@ class AsyncDriver:
         plan = plan_nested(frame, strand_on_loop(frame), ns, function, program, input)
         if isinstance(plan, Known):
             return plan.value
-        outcome = await self.drive(nested_flow(self.run, plan, program))
+        # The loop may be one that the user's code has started.
+        with strands_named(self.loop):
+            outcome = await self.drive(nested_flow(self.run, plan, program))
         if isinstance(outcome, Returned):
             return outcome.value
         raise outcome.error
@@ -372,10 +373,13 @@ def _retrieve(future: "asyncio.Future[Any]") -> None:
         future.exception()
 
 
+async def drive_here(run: Run, input: Any) -> RunEnded:
+    """Run on the running event loop."""
+    driver = AsyncDriver(run)
+    with strands_named(driver.loop):
+        return await driver.drive(run_flow(run, input))
+
+
 def drive_alone(run: Run, input: Any) -> RunEnded:
     """Run on an event loop of its own."""
-
-    async def drive() -> RunEnded:
-        return await AsyncDriver(run).drive(run_flow(run, input))
-
-    return asyncio.run(drive())
+    return asyncio.run(drive_here(run, input))

@@ -384,3 +384,43 @@ def test_nested_workflows_started_in_another_order_keep_their_tasks(saver: BaseC
         [2, "b"],
     ]
     assert sorted(ran) == [1, 2]
+
+
+def test_a_loop_gets_its_task_factory_back() -> None:
+    """At the end of the last of the runs that go on there, unless somebody has set another one meanwhile."""
+    made: list[str] = []
+
+    def own(loop: Any, coroutine: Any, **options: Any) -> Any:
+        made.append(coroutine.__name__)
+        return asyncio.Task(coroutine, loop=loop, **options)
+
+    @entrypoint()
+    async def flow(gate: asyncio.Event) -> None:
+        await gate.wait()
+
+    async def main() -> None:
+        loop, opened = asyncio.get_running_loop(), asyncio.Event()
+        opened.set()
+        for before in (None, own):
+            loop.set_task_factory(before)
+            gate = asyncio.Event()
+            long = asyncio.ensure_future(flow.ainvoke(gate))
+            await asyncio.sleep(0)
+            during = loop.get_task_factory()
+            assert during is not before
+            await flow.ainvoke(opened)
+            assert loop.get_task_factory() is during
+            gate.set()
+            await long
+            assert loop.get_task_factory() is before
+        loop.set_task_factory(None)
+        gate.clear()
+        long = asyncio.ensure_future(flow.ainvoke(gate))
+        await asyncio.sleep(0)
+        loop.set_task_factory(own)
+        gate.set()
+        await long
+        assert loop.get_task_factory() is own
+
+    asyncio.run(main())
+    assert made[0] == "ainvoke"
