@@ -190,8 +190,9 @@ class Journal:
             if batch or sync:
                 self._claim.append(self._seq, batch, sync=sync)
             self._written = queued
-        except KeyboardInterrupt:
-            # Whoever writes next takes them along. A record that is there twice says the same twice.
+        except BaseException:
+            # The handler of a signal may raise anything. Whoever writes next takes them along. A record that is there
+            # twice says the same twice.
             self._queue[:0] = batch
             raise
 

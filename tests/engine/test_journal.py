@@ -157,6 +157,26 @@ def test_all_whose_records_share_a_line_are_told_on_an_event_loop(filling: Filli
     _check(filling, tmp_path, told)
 
 
+@pytest.mark.parametrize("error", [KeyboardInterrupt, SystemExit])
+def test_what_the_handler_of_a_signal_cut_short_is_written_by_the_next(
+    monkeypatch: pytest.MonkeyPatch, error: type[BaseException]
+) -> None:
+    """The handler raises in the middle of one thread's write; the other's record was in that line, too."""
+
+    def cut_short(*_: Any, **__: Any) -> None:
+        monkeypatch.undo()
+        raise error
+
+    story = Story("sync")
+    journal = story.journal
+    first, second = [journal.add(PendingWrite("result", name=name)) for name in "ab"]
+    monkeypatch.setattr(story.claim, "append", cut_short)
+    with pytest.raises(error):
+        journal.flush(first)
+    journal.flush(second)
+    assert story.claim.lines == ["a b"]
+
+
 # --- starts
 
 
