@@ -28,31 +28,37 @@ class Waiting:
         self._actions: SimpleQueue[tuple[Callable[[], Any], Future[Any]]] = SimpleQueue()
 
     def submit(self, action: Callable[[], T]) -> "Future[T]":
-        """Have an action done by a thread that does nothing else."""
+        """Have an action done by a thread that does nothing else; here, if the system has no thread left."""
+        future: Future[T] = Future()
         with self._lock:
             is_short = not self._idle
             self._idle -= not is_short
-        if is_short:
-            threading.Thread(target=self._work, name="lgrun-io", daemon=True).start()
-        future: Future[T] = Future()
         self._actions.put((action, future))
+        if is_short:
+            try:
+                threading.Thread(target=self._work, name="lgrun-io", daemon=True).start()
+            except RuntimeError:
+                self._do(*self._actions.get(), 0)
         return future
 
     def _work(self) -> None:
         while True:
-            action, future = self._actions.get()
-            result = failure = None
-            is_wanted = future.set_running_or_notify_cancel()
-            try:
-                result = action() if is_wanted else None
-            except BaseException as error:
-                failure = error
-            # Before anybody is told: who then has another action finds a thread for it.
-            with self._lock:
-                self._idle += 1
-            if is_wanted:
-                future.set_result(result) if failure is None else future.set_exception(failure)
-            del action, future, result, failure
+            self._do(*self._actions.get(), 1)
+
+    def _do(self, action: Callable[[], Any], future: Future[Any], idle: int) -> None:
+        result = failure = None
+        is_wanted = future.set_running_or_notify_cancel()
+        try:
+            result = action() if is_wanted else None
+        except BaseException as error:
+            failure = error
+        # Before anybody is told: who then has another action finds a thread for it.
+        with self._lock:
+            self._idle += idle
+        if is_wanted:
+            future.set_result(result) if failure is None else future.set_exception(failure)
+        # The traceback of a failure holds on to what is named here.
+        del future, failure
 
 
 WAITING = Waiting()

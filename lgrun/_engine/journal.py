@@ -9,8 +9,10 @@ has lasted for a tick. Where nothing else was recorded before its result, the re
 
 import threading
 from collections.abc import Callable, Iterator
+from functools import partial
 
 from lgrun._engine.ticks import QUIET, TICKS
+from lgrun._waiting import WAITING
 from lgrun.checkpoint.base import Checkpoint, Claim, PendingWrite
 from lgrun.types import Durability
 
@@ -29,6 +31,7 @@ class Journal:
         shared: other processes can read the journal while the run goes on.
         first: the checkpoint itself, if it is saved only when something has to be written under it.
         watch: as `Ticks.add`.
+        apart: has something done by another thread, for the one that looks on must not wait for a disk.
 
     Attributes:
         unsaved: that checkpoint, as long as it is not saved.
@@ -43,6 +46,7 @@ class Journal:
         shared: bool,
         first: Checkpoint | None = None,
         watch: Callable[[Iterator[None]], bool] = TICKS.add,
+        apart: Callable[[Callable[[], None]], object] = WAITING.submit,
     ) -> None:
         self.unsaved = first
         self._claim = claim
@@ -53,6 +57,7 @@ class Journal:
         self._begun: list[PendingWrite] = []
         self._noted = 0
         self._watch = watch
+        self._apart = apart
         # Nobody looks at what nobody could read.
         self._is_watched = not shared or durability == "exit"
         self._queue: list[PendingWrite] = []
@@ -115,7 +120,7 @@ class Journal:
                     lasting, self._begun, self._is_writing = self._begun, [], True
                 self._is_watched = quiet < QUIET
             if lasts:
-                self._write_begun(lasting)
+                self._apart(partial(self._write_begun, lasting))
 
     def _write_begun(self, starts: list[PendingWrite]) -> None:
         try:

@@ -1,5 +1,6 @@
 """The thread that looks on, every millisecond, for whoever asks."""
 
+import logging
 import os
 import threading
 import time
@@ -20,7 +21,7 @@ _OVER = object()
 class Ticks:
     """A thread for what must be looked at while other threads are busy. It sleeps for good where there is nothing.
 
-    A look is an iterator that is advanced at every tick, until it ends. It must not wait, nor raise.
+    A look is an iterator that is advanced at every tick, until it ends. It must not wait, nor raise, which ends it.
     """
 
     def __init__(self) -> None:
@@ -49,7 +50,12 @@ class Ticks:
             while self._looks:
                 time.sleep(_TICK)
                 for look in tuple(self._looks):
-                    if next(look, _OVER) is _OVER:
+                    try:
+                        goes_on = next(look, _OVER) is not _OVER
+                    except Exception:
+                        logging.getLogger("lgrun").exception("what looks on has failed; the others go on")
+                        goes_on = False
+                    if not goes_on:
                         with self._lock:
                             self._looks.remove(look)
 

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from lgrun._engine.journal import Journal
+from lgrun._engine.ticks import Ticks
 from lgrun._fs import RealFs
 from lgrun.checkpoint.base import PendingWrite
 from lgrun.checkpoint.file import FileSaver
@@ -202,7 +203,7 @@ class Story:
     def __init__(self, durability: Any = "async") -> None:
         self.claim = Written()
         self.looks: list[Iterator[None]] = []
-        self.journal = Journal(self.claim, 1, durability, shared=True, watch=self._watch)
+        self.journal = Journal(self.claim, 1, durability, shared=True, watch=self._watch, apart=lambda write: write())
 
     def _watch(self, look: Iterator[None]) -> bool:
         self.looks.append(look)
@@ -302,6 +303,34 @@ def test_whoever_writes_next_is_told_that_a_start_cannot_be_stored() -> None:
     with pytest.raises(StateIOError):
         story.end("a")
     assert story.claim.lines == []
+
+
+def test_whoever_looks_on_does_not_wait_for_the_disk() -> None:
+    claim, looks = SlowClaim(), list[Iterator[None]]()
+    journal = Journal(claim, 1, "async", shared=True, watch=lambda look: looks.append(look) or True)
+    journal.note(PendingWrite("start", name="a", digest="d"))
+    for _ in range(3):
+        next(looks[0])
+    assert claim.begun.get(timeout=PATIENCE) == ["a"]
+    claim.leave.put(None)
+
+
+def test_a_look_that_fails_is_the_last_one_and_no_others(caplog: pytest.LogCaptureFixture) -> None:
+    ticks, ended = Ticks(), threading.Event()
+
+    def fails() -> Iterator[None]:
+        raise LookupError("broken")
+        yield
+
+    def goes_on() -> Iterator[None]:
+        yield
+        yield
+        ended.set()
+
+    ticks.add(fails())
+    ticks.add(goes_on())
+    assert ended.wait(PATIENCE)
+    assert "broken" in caplog.text
 
 
 def test_nobody_looks_at_what_is_written_at_the_end() -> None:

@@ -57,6 +57,17 @@ def test_a_call_is_made_in_the_context_of_its_caller() -> None:
     assert asyncio.run(ask()) == "here"
 
 
+def test_without_a_thread_the_caller_does_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    def none_left(_: threading.Thread) -> NoReturn:
+        raise RuntimeError("can't start new thread")
+
+    waiting = Waiting()
+    monkeypatch.setattr(threading.Thread, "start", none_left)
+    assert waiting.submit(threading.get_ident).result(0) == threading.get_ident()
+    monkeypatch.undo()
+    assert waiting.submit(threading.get_ident).result(PATIENCE) != threading.get_ident()
+
+
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
 def test_a_forked_child_has_threads_of_its_own() -> None:
     WAITING.submit(int).result(PATIENCE)
