@@ -72,3 +72,21 @@ def test_a_call_that_another_thread_has_uncovered_stays_in_the_queue() -> None:
     workers._is_watched = True
     first.result()
     assert list(workers._calls) == [second]
+
+
+def test_a_future_of_the_library_has_no_more_than_ours_knows() -> None:
+    """`TaskFuture` makes all of these itself, when they are needed, since making them costs more than a call."""
+    assert vars(concurrent.futures.Future()).keys() == {
+        "_condition",
+        "_state",
+        "_result",
+        "_exception",
+        "_waiters",
+        "_done_callbacks",
+    }
+    future: TaskFuture[Any] = TaskFuture(lambda _: None, WORKERS)
+    made = vars(concurrent.futures.Future())
+    assert {name: type(getattr(future, name)) for name in made if name != "_waiters"} == {
+        name: type(value) for name, value in made.items() if name != "_waiters"
+    }
+    assert isinstance(future._waiters, list)
