@@ -9,7 +9,7 @@ from functools import partial
 from typing import Any, NamedTuple, TypeAlias
 
 from lgrun._engine.frame import Frame
-from lgrun._engine.model import Function, Instruction, Io, Outcome, Raised, Returned
+from lgrun._engine.model import Function, Instruction, Io, Raised
 from lgrun._engine.run import Run
 from lgrun.cache._entry import call_key
 from lgrun.cache.base import BaseCache, FullKey
@@ -53,21 +53,20 @@ def sought(
 
 
 def kept(
-    run: Run, frame: Frame, sought: Sought | Raised | None, returned: Returned
-) -> Generator[Instruction, Any, Outcome]:
-    """Keep a result that was looked for in vain; return what its call came to."""
+    run: Run, frame: Frame, sought: Sought | Raised | None, value: Any
+) -> Generator[Instruction, Any, Raised | None]:
+    """Keep a result that was looked for in vain; what the call came to, if it cannot be kept."""
     if not isinstance(sought, Sought) or sought.found or run.asked_below(frame.path):
-        return returned
+        return None
     try:
-        yield from _asked(sought.cache, partial(sought.cache.set, {sought.key: (returned.value, sought.ttl)}))
+        yield from _asked(sought.cache, partial(sought.cache.set, {sought.key: (value, sought.ttl)}))
     except StateError:
         raise
-    except NotSerializableError as error:
-        error.what = f"what {frame.name!r} returned"
-        return Raised(error)
     except Exception as error:
+        if isinstance(error, NotSerializableError):
+            error.what = f"what {frame.name!r} returned"
         return Raised(error)
-    return returned
+    return None
 
 
 def _asked(cache: BaseCache[Any], action: Any) -> Generator[Instruction, Any, Any]:

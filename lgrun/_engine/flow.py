@@ -149,8 +149,8 @@ def task_flow(run: Run, planned: Planned) -> Flow:
     known = None
     if run.caches:
         known = yield from sought(run, frame, function, args, given, inherit=True)
-    if isinstance(known, Sought) and known.found:
-        return (yield from _from_cache(run, planned, known.value))
+        if isinstance(known, Sought) and known.found:
+            return (yield from _from_cache(run, planned, known.value))
     if run.heard:
         run.emit(
             TaskStarted(
@@ -172,14 +172,15 @@ def task_flow(run: Run, planned: Planned) -> Flow:
     if isinstance(outcome, Returned):
         try:
             encoded, value = run.hand_on(outcome.value, f"the result of task {frame.name!r}")
-            outcome = Returned(value) if known is None else (yield from kept(run, frame, known, Returned(value)))
+            refusal = None if known is None else (yield from kept(run, frame, known, value))
         except NotSerializableError as error:
-            outcome = Raised(error)
-    if isinstance(outcome, Returned):
-        ms = (world.timer() - began) * 1000
-        event = _finished(frame, value, ms) if run.heard else None
-        yield from run.commit(result_record(run, planned, encoded, ms), event)
-        return outcome
+            refusal = Raised(error)
+        if refusal is None:
+            ms = (world.timer() - began) * 1000
+            event = _finished(frame, value, ms) if run.heard else None
+            yield from run.commit(result_record(run, planned, encoded, ms), event)
+            return Returned(value)
+        outcome = refusal
     yield from _failed(run, frame, outcome.error, (world.timer() - began) * 1000)
     return outcome
 

@@ -230,15 +230,15 @@ def _node(course: Course, frame: Frame, call: NodeCall, held: Mapping[str, Any])
     known = None
     if run.caches:
         known = yield from sought(run, frame, function, (call.input,), {}, inherit=False)
-    if isinstance(known, Sought) and known.found:
-        return (yield from _from_cache(course, frame, call, known.value))
+        if isinstance(known, Sought) and known.found:
+            return (yield from _from_cache(course, frame, call, known.value))
     outcome: Outcome
     if isinstance(known, Raised):
         outcome = known
     else:
         outcome = yield from attempts(run, frame, function, call.args, kwargs, function.retry, False)
     if isinstance(outcome, Returned):
-        outcome = yield from kept(run, frame, known, outcome)
+        outcome = (yield from kept(run, frame, known, outcome.value)) or outcome
     handler = call.handler
     if handler is not None and isinstance(outcome, Raised) and isinstance(outcome.error, Exception):
         yield from _node_stopped(course, frame, call, outcome.error, held)
