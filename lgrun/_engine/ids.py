@@ -5,6 +5,7 @@ from typing import Any
 import orjson
 
 from lgrun._hashing import blake2b
+from lgrun.checkpoint._line import TAG, TAG_IN_TEXT
 from lgrun.checkpoint.base import Path
 from lgrun.checkpoint.ids import call_hash, in_uuid_form, task_id
 from lgrun.checkpoint.serde import encode
@@ -91,18 +92,15 @@ def _stand_in(value: Any) -> Any:
 
 
 def _summary(data: bytes, named: bytes) -> str:
-    if len(data) <= SUMMARY_LENGTH and not named and data.find(_TAG) < 0:
+    if len(data) <= SUMMARY_LENGTH and not named and data.find(TAG_IN_TEXT) < 0:
         # As most are.
         return data[1:-1].decode()
-    if _TAG in data or _TAG in named:
+    if TAG_IN_TEXT in data or TAG_IN_TEXT in named:
         data, named = (orjson.dumps(_untagged(orjson.loads(part))) if part else part for part in (data, named))
     text = data[1:-1][: SUMMARY_LENGTH * 4].decode("utf-8", "ignore")
     if named:
         text += (", " if text else "") + "**" + named[: SUMMARY_LENGTH * 4].decode("utf-8", "ignore")
     return text if len(text) <= SUMMARY_LENGTH else text[: SUMMARY_LENGTH - 1] + "…"
-
-
-_TAG = b'"$lgrun"'
 
 
 def _untagged(tree: Any) -> Any:
@@ -111,6 +109,6 @@ def _untagged(tree: Any) -> Any:
         return [_untagged(item) for item in tree]
     if not isinstance(tree, dict):
         return tree
-    if tree.keys() >= {"$lgrun", "v"}:
+    if tree.keys() >= {TAG, "v"}:
         return _untagged(tree["v"])
     return {key: _untagged(item) for key, item in tree.items()}

@@ -8,7 +8,7 @@ import orjson
 
 from lgrun._hashing import blake2b
 from lgrun.cache.base import FullKey, Namespace
-from lgrun.checkpoint._line import MALFORMED, as_text, document_in, only_line, safe_text, sealed
+from lgrun.checkpoint._line import MALFORMED, TAG_IN_TEXT, as_text, document_in, only_line, safe_text, sealed
 from lgrun.checkpoint.base import Encoded
 from lgrun.checkpoint.migrations import CURRENT
 from lgrun.checkpoint.serde import encode
@@ -18,7 +18,6 @@ from lgrun.types import CachePolicy
 __all__ = ["call_key", "decode_entry", "default_cache_key", "encode_entry", "entry_name", "space_name"]
 
 _KIND = "cache"
-_TAG_IN_TEXT = b'"$lgrun"'
 
 
 def default_cache_key(*args: Any, **kwargs: Any) -> str:
@@ -81,7 +80,7 @@ def decode_entry(data: bytes, key: FullKey, now: float) -> Encoded | None:
         found = (tuple(as_text(label) for label in document["ns"]), as_text(document["key"]))
         if found != key or now >= document.get("expires", now + 1):
             return None
-        return Encoded(tree=document["value"], plain=_TAG_IN_TEXT not in data)
+        return Encoded(tree=document["value"], plain=TAG_IN_TEXT not in data)
     except (StateError, *MALFORMED):
         return None
 

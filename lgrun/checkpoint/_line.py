@@ -15,6 +15,7 @@ from lgrun.errors import DamagedStateError
 __all__ = [
     "LARGE",
     "MALFORMED",
+    "TAG",
     "TAG_IN_TEXT",
     "BrokenLineError",
     "as_text",
@@ -35,7 +36,9 @@ __all__ = [
     "untagged",
 ]
 
-_TAG = "$lgrun"
+TAG = "$lgrun"
+"""The key of an object that stands for what JSON has not."""
+
 TAG_IN_TEXT = b'"$lgrun"'
 """What is in the JSON text of every value that has tags."""
 _CRC = b',"crc":"'
@@ -177,7 +180,7 @@ def safe_text(text: str) -> Any:
     try:
         text.encode()
     except UnicodeEncodeError:
-        return {_TAG: "str", "v": text.encode("utf-8", "surrogatepass").hex()}
+        return {TAG: "str", "v": text.encode("utf-8", "surrogatepass").hex()}
     return text
 
 
@@ -189,8 +192,8 @@ def tagged(tree: Any) -> Any:
         return [tagged(item) for item in tree]
     if not isinstance(tree, dict):
         return tree
-    if _TAG in tree or any(safe_text(key) is not key for key in tree):
-        return {_TAG: "dict", "v": [[safe_text(key), tagged(value)] for key, value in tree.items()]}
+    if TAG in tree or any(safe_text(key) is not key for key in tree):
+        return {TAG: "dict", "v": [[safe_text(key), tagged(value)] for key, value in tree.items()]}
     return {key: tagged(value) for key, value in tree.items()}
 
 
@@ -198,7 +201,7 @@ def as_text(value: Any) -> str:
     """Undo `safe_text`."""
     if type(value) is str:
         return value
-    if type(value) is dict and len(value) == 2 and value[_TAG] == "str":
+    if type(value) is dict and len(value) == 2 and value[TAG] == "str":
         return bytes.fromhex(value["v"]).decode("utf-8", "surrogatepass")
     raise TypeError("not a text")
 
@@ -209,9 +212,9 @@ def untagged(tree: Any) -> Any:
         return [untagged(item) for item in tree]
     if type(tree) is not dict:
         return tree
-    if _TAG not in tree:
+    if TAG not in tree:
         return {key: untagged(value) for key, value in tree.items()}
-    if tree[_TAG] == "dict":
+    if tree[TAG] == "dict":
         return {as_text(key): untagged(value) for key, value in tree["v"]}
     return as_text(tree)
 

@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from lgrun.checkpoint._line import (
     MALFORMED,
+    TAG_IN_TEXT,
     BrokenLineError,
     as_text,
     document_in,
@@ -62,7 +63,7 @@ def salvage(data: bytes, thread: str, seq: int, where: str) -> Salvage:
             saved.lost.append(f"{place}: what stood before it")
         saved.lines.append([])
         # The number may be beyond the place, where lines are missing, but never goes back.
-        read_records(document, thread, seq, max(n, last + 1), b'"$lgrun"' not in text, place, saved.lines[-1])
+        read_records(document, thread, seq, max(n, last + 1), TAG_IN_TEXT not in text, place, saved.lines[-1])
         last, known = n, len(saved.lost)
     if is_intact(tail[:-1], seed):
         saved.lost.append(f"{where}, line {len(lines) + 1}, byte {length}{tasks_in(tail)}")

@@ -23,7 +23,7 @@ import orjson
 from lgrun.checkpoint import _classes
 from lgrun.checkpoint._classes import Droppable, Pairs, Parts, Refused, register, register_module
 from lgrun.checkpoint._libraries import missing_library
-from lgrun.checkpoint._line import LARGE, collector_paused
+from lgrun.checkpoint._line import LARGE, TAG, collector_paused
 from lgrun.checkpoint._plain import is_plain
 from lgrun.checkpoint._refusals import reason_against
 from lgrun.checkpoint._table import MAX_HEX, row_of, row_tagged, to_base64
@@ -35,8 +35,7 @@ __all__ = ["MAX_DEPTH", "decode", "encode", "hand_on", "register", "register_mod
 MAX_DEPTH = 200
 """How deeply the JSON of a value may nest; a tag counts as one level, its body as the next."""
 
-_KEY = "$lgrun"
-_KEY_BYTES = b"$lgrun"
+_KEY_BYTES = TAG.encode()
 _MAX_INT = 2**53 - 1
 # What orjson writes as it is or refuses; floats are not among them, for it writes NaN as null.
 _ATOMS = frozenset((str, int, bool, NoneType))
@@ -204,8 +203,8 @@ class _Writer:
         return tree
 
     def write_dict(self, value: dict[Any, Any], level: int) -> Any:
-        if not all(type(key) is str and (key.isascii() or _is_text(key)) for key in value) or _KEY in value:
-            return {_KEY: "dict", "v": self.walk(Pairs(value.items()), level + 1)}
+        if not all(type(key) is str and (key.isascii() or _is_text(key)) for key in value) or TAG in value:
+            return {TAG: "dict", "v": self.walk(Pairs(value.items()), level + 1)}
         tree = {}
         for key, item in list(value.items()):
             self.path.append(key)
@@ -232,7 +231,7 @@ class _Writer:
             mark = len(self.path)
             self.path.append(name)
             try:
-                if type(name) is str and _is_text(name) and name != _KEY:
+                if type(name) is str and _is_text(name) and name != TAG:
                     tree[name] = self.walk(item, level + 1)
             except NotSerializableError:
                 pass
@@ -248,7 +247,7 @@ class _Writer:
         if tag in ("set", "frozenset"):
             # The order of a set differs from process to process; its stored form should not.
             tree.sort(key=orjson.dumps)
-        return {_KEY: tag, "v": tree}
+        return {TAG: tag, "v": tree}
 
 
 _CONTAINERS: dict[type, Callable[[_Writer, Any, int], Any]] = {
@@ -271,7 +270,7 @@ def _is_text(value: str) -> bool:
 def _write_str(value: str) -> Any:
     if value.isascii() or _is_text(value):
         return value
-    return {_KEY: "str", "v": to_base64(value.encode("utf-8", "surrogatepass"))}
+    return {TAG: "str", "v": to_base64(value.encode("utf-8", "surrogatepass"))}
 
 
 def _write_int(value: int) -> Any:
@@ -279,11 +278,11 @@ def _write_int(value: int) -> Any:
         return value
     if value.bit_length() > 4 * MAX_HEX:
         raise Refused(f"is an integer of more than {MAX_HEX} hex digits")
-    return {_KEY: "int", "v": hex(value)}
+    return {TAG: "int", "v": hex(value)}
 
 
 def _write_float(value: float) -> Any:
-    return value if math.isfinite(value) else {_KEY: "float", "v": repr(value)}
+    return value if math.isfinite(value) else {TAG: "float", "v": repr(value)}
 
 
 _SCALARS: dict[type, Callable[[Any], Any]] = {
@@ -337,7 +336,7 @@ def _read(node: Any, level: int) -> Any:
         return node
     if level >= MAX_DEPTH:
         raise DamagedStateError(f"a stored value {_DEEP}")
-    if kind is dict and _KEY in node:
+    if kind is dict and TAG in node:
         return _read_tagged(node, level + 1)
     for key, item in enumerate(node) if kind is list else node.items():
         if type(item) is list or type(item) is dict:
@@ -346,8 +345,8 @@ def _read(node: Any, level: int) -> Any:
 
 
 def _read_tagged(node: dict[str, Any], level: int) -> Any:
-    tag = node[_KEY]
-    if type(tag) is not str or node.keys() != {_KEY, "v"}:
+    tag = node[TAG]
+    if type(tag) is not str or node.keys() != {TAG, "v"}:
         raise DamagedStateError(f"a stored value has a malformed tag: {str(tag)[:200]!r}")
     build, cls = _builder(tag)
     body = _read(node["v"], level)

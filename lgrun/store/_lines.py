@@ -17,6 +17,7 @@ import orjson
 
 from lgrun.checkpoint._line import (
     MALFORMED,
+    TAG_IN_TEXT,
     BrokenLineError,
     as_text,
     document_in,
@@ -34,7 +35,6 @@ from lgrun.store._table import Change, Gone, Row, Touch
 __all__ = ["Lines", "Salvage", "encode_line", "read_lines", "rewritten", "salvage"]
 
 _KIND = "store"
-_TAG_IN_TEXT = b'"$lgrun"'
 
 
 class Lines(NamedTuple):
@@ -135,7 +135,7 @@ def _changes(document: dict[str, Any], line: bytes, n: int, place: str) -> list[
     try:
         if document["n"] != n:
             raise DamagedStateError(f"{place} says that it is line {document['n']}; nothing was changed")
-        plain = _TAG_IN_TEXT not in line
+        plain = TAG_IN_TEXT not in line
         return [_change(tree, plain) for tree in document["ops"]]
     except MALFORMED as error:
         raise malformed(place, error) from error
