@@ -183,6 +183,9 @@ def _outcome(event: Any, name: str, failures: list[Any]) -> Outcome:
 
 # --- signals
 
+_SOON = 0.1
+"""Seconds in which a run is told to stop, unless the signal came in an awkward moment: then it is a little later."""
+
 _before: dict[int, Any] = {}
 """What was done about the signals that stop the run, while there is one."""
 
@@ -209,9 +212,12 @@ def _signals(reporter: Reporter, cancel: Callable[[str], None]) -> Iterator[list
     def handle(signum: int, _frame: Any) -> None:
         caught.append(signum)
         signal.signal(signum, leave if reporter.has_last_words else signal.SIG_DFL)
-        reporter.say(_stopping(signum, reporter))
+        message, cancelled = _stopping(signum, reporter), _thread.allocate_lock()
+        cancelled.acquire()
         # Elsewhere, because this code may have interrupted the main thread while it holds a lock of the run.
-        _thread.start_new_thread(cancel, (signal.Signals(signum).name,))
+        _thread.start_new_thread(_cancel, (cancel, signal.Signals(signum).name, cancelled))
+        cancelled.acquire(timeout=_SOON)
+        reporter.say(message)
         if signum != signal.SIGINT:
             _thread.start_new_thread(_kill_later, (signum, reporter))
 
@@ -232,6 +238,11 @@ def _signals(reporter: Reporter, cancel: Callable[[str], None]) -> Iterator[list
         for signum in changed:
             signal.signal(signum, signal.SIG_DFL if signum in caught else old[signum])
         _before.clear()
+
+
+def _cancel(cancel: Callable[[str], None], by: str, cancelled: _thread.LockType) -> None:
+    cancel(by)
+    cancelled.release()
 
 
 @contextmanager

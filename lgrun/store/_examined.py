@@ -7,10 +7,11 @@ from lgrun.checkpoint._examiner import ASIDE, Examiner, Finding, short
 from lgrun.checkpoint._lock import LOCK, try_lock
 from lgrun.checkpoint._state_root import TEMPORARY
 from lgrun.errors import NewerFormatError, StateError
-from lgrun.store._lines import rewritten, salvage
-from lgrun.store.file import STORE, log_name, log_numbers
+from lgrun.store._lines import log_name, log_numbers, rewritten, salvage
 
 __all__ = ["StoreExaminer"]
+
+_STORE = "store"
 
 
 class StoreExaminer(Examiner):
@@ -21,9 +22,9 @@ class StoreExaminer(Examiner):
         if not self.mends and LOCK not in self.fs.listdir(directory):
             yield from self.store(directory)
             return
-        lock = try_lock(self.fs, STORE, root, directory)
+        lock = try_lock(self.fs, _STORE, root, directory)
         if lock is None:
-            yield Finding(STORE, "note", "is being written to; it was not checked")
+            yield Finding(_STORE, "note", "is being written to; it was not checked")
             return
         try:
             yield from self.store(directory)
@@ -36,7 +37,7 @@ class StoreExaminer(Examiner):
         logs = {log_name(number): number for number in log_numbers(names)}
         latest = max(logs, default=None)
         for name in names:
-            path = f"{STORE}/{name}"
+            path = f"{_STORE}/{name}"
             if name.startswith(TEMPORARY):
                 yield self.litter(path, name, directory)
             elif name in logs and name != latest:
@@ -51,7 +52,7 @@ class StoreExaminer(Examiner):
 
     def log(self, directory: int, name: str, number: int) -> Iterator[Finding]:
         """Check a log line by line. Intact lines after a damaged one are kept."""
-        path = f"{STORE}/{name}"
+        path = f"{_STORE}/{name}"
         try:
             data = self.fs.read_file(name, directory)
             saved = salvage(data, number, path)

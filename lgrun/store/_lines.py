@@ -32,9 +32,9 @@ from lgrun.errors import DamagedStateError
 from lgrun.store._meaning import Vector
 from lgrun.store._table import Change, Gone, Row, Touch
 
-__all__ = ["Lines", "Salvage", "encode_line", "read_lines", "rewritten", "salvage"]
+__all__ = ["Lines", "Salvage", "encode_line", "log_name", "log_numbers", "read_lines", "rewritten", "salvage"]
 
-_KIND = "store"
+_KIND, _SUFFIX = "store", ".jsonl"
 
 
 class Lines(NamedTuple):
@@ -139,6 +139,16 @@ def _changes(document: dict[str, Any], line: bytes, n: int, place: str) -> list[
         return [_change(tree, plain) for tree in document["ops"]]
     except MALFORMED as error:
         raise malformed(place, error) from error
+
+
+def log_name(number: int) -> str:
+    """Return the name of the log with this number."""
+    return f"{number:08d}{_SUFFIX}"
+
+
+def log_numbers(names: list[str]) -> list[int]:
+    """Return the numbers of the logs among the files with these names."""
+    return [int(name[:8]) for name in names if name[8:] == _SUFFIX and name[:8].isascii() and name[:8].isdigit()]
 
 
 def _seed(number: int) -> int:

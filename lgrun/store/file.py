@@ -18,7 +18,7 @@ from lgrun.checkpoint._claim import Disk
 from lgrun.checkpoint._lock import ThreadLock, try_lock
 from lgrun.checkpoint._state_root import TEMPORARY, StateRoot, state_directory, write_new
 from lgrun.errors import StateError
-from lgrun.store._lines import Lines, encode_line, read_lines, rewritten
+from lgrun.store._lines import Lines, encode_line, log_name, log_numbers, read_lines, rewritten
 from lgrun.store._meaning import Vector
 from lgrun.store._ops import IndexConfig, Result, TTLConfig
 from lgrun.store._table import Change, Plan, Row, Table, Touch
@@ -26,7 +26,7 @@ from lgrun.store.memory import TableStore
 
 __all__ = ["FileStore"]
 
-STORE, _SUFFIX = "store", ".jsonl"
+_STORE = "store"
 _START = Lines([], 0, 0)
 _COMPACTED_FROM, _COMPACTED_AT, _AGAIN_AT = 100_000, 4, 1.5
 """A log of so many bytes is compacted if its items need a fourth of them at most; if not, the question comes again when
@@ -60,7 +60,7 @@ class FileStore(TableStore):
     ) -> None:
         super().__init__(index=index, ttl=ttl)
         self.directory = os.path.realpath(state_directory() if directory is None else directory)
-        self._path = f"{self.directory}/{STORE}"
+        self._path = f"{self.directory}/{_STORE}"
         self._fs = fs or RealFs()
         self._root = StateRoot(self._fs, self.directory)
         self._now = now
@@ -133,7 +133,7 @@ class FileStore(TableStore):
             return False
         found = None
         try:
-            found = self._fs.open_dir(STORE, root)
+            found = self._fs.open_dir(_STORE, root)
             return self._open_latest(found)
         except FileNotFoundError:
             return False
@@ -295,34 +295,24 @@ class FileStore(TableStore):
 
     def _try_lock(self, root: int, directory: int) -> ThreadLock | None:
         try:
-            return try_lock(self._fs, STORE, root, directory)
+            return try_lock(self._fs, _STORE, root, directory)
         except FileNotFoundError:
             raise StateError(f"{self._path} was removed while it was written to; nothing was stored") from None
 
     def _make(self, root: int) -> int:
         try:
-            return self._fs.open_dir(STORE, root)
+            return self._fs.open_dir(_STORE, root)
         except FileNotFoundError:
             try:
-                self._fs.mkdir(STORE, root)
+                self._fs.mkdir(_STORE, root)
             except FileExistsError:
                 pass
-            return self._fs.open_dir(STORE, root)
+            return self._fs.open_dir(_STORE, root)
 
     def _close(self, *fds: int | None) -> None:
         for fd in fds:
             if fd is not None:
                 self._fs.close(fd)
-
-
-def log_name(number: int) -> str:
-    """Return the name of the log with this number."""
-    return f"{number:08d}{_SUFFIX}"
-
-
-def log_numbers(names: list[str]) -> list[int]:
-    """Return the numbers of the logs among the files with these names."""
-    return [int(name[:8]) for name in names if name[8:] == _SUFFIX and name[:8].isascii() and name[:8].isdigit()]
 
 
 def _warn(message: str) -> None:

@@ -62,13 +62,19 @@ def job(input: dict):
 HOLD = (
     HEAD
     + """
-import os, time
+import os, signal, time
+
+def handlers():
+    return signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)
 
 @task
 def hold(n: int) -> int:
+    before = handlers()
     open(f"begun-{n}", "w").close()
     while not os.path.exists("go"):
         time.sleep(0.01)
+        if handlers() != before:
+            open(f"told-{n}", "w").close()
     time.sleep(0.2)
     return n
 
@@ -290,6 +296,7 @@ def test_a_signal(lgrun: World, signum: int) -> None:
     run.send_signal(signum)
     assert run.stderr is not None
     assert "stopping 2 lines after what runs" in run.stderr.readline()
+    wait_for(lgrun.folder / "told-0", lgrun.folder / "told-1")
     lgrun.write("go", "")
     out, err = run.communicate(timeout=20)
 

@@ -118,8 +118,12 @@ import multiprocessing, time
 
 @task
 def work():
-    child = multiprocessing.get_context("fork").Process(target=time.sleep, args=(60,))
+    fork = multiprocessing.get_context("fork")
+    begun = fork.Event()
+    # What comes while a process is being forked is lost to it, in every Python.
+    child = fork.Process(target=lambda: begun.set() or time.sleep(60))
     child.start()
+    begun.wait()
     child.terminate()
     child.join()
     return child.exitcode
