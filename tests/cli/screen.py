@@ -1,6 +1,8 @@
 """A terminal with a screen: runs the installed command in one and shows what a person would see."""
 
+import os
 import re
+import select
 import signal
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -34,10 +36,18 @@ class Screen:
         except pexpect.TIMEOUT:
             return True
         except pexpect.EOF:
-            return False
+            text = self._late()
         self.raw += text
         self._stream.feed(text)
-        return True
+        return bool(text)
+
+    def _late(self) -> str:
+        """Return what the system hands on only now: for pexpect a dead child is the end of all."""
+        try:
+            ready = select.select([self.child.child_fd], [], [], 1)[0]
+            return os.read(self.child.child_fd, 65536).decode(errors="replace") if ready else ""
+        except OSError:
+            return ""
 
     def lines(self) -> list[str]:
         """Return the lines of the screen, without the empty ones at its end."""
