@@ -144,6 +144,9 @@ class entrypoint:  # the documented name
         retry_policy: when to run the function again after an error; its finished tasks hand back their results. Tasks
             without a policy of their own inherit it.
         timeout: how long an attempt may take, in seconds, as a timedelta or a TimeoutPolicy; async functions only.
+
+    Raises:
+        TypeError: it was written without parentheses.
     """
 
     final: TypeAlias = Final
@@ -159,6 +162,8 @@ class entrypoint:  # the documented name
         retry_policy: RetryPolicy | Sequence[RetryPolicy] | None = None,
         timeout: Timeout = None,
     ) -> None:
+        if inspect.isfunction(checkpointer):
+            raise TypeError(f"write @entrypoint() above {checkpointer.__name__!r}, with parentheses")
         self._checkpointer = checkpointer
         self._extras = Extras(store, cache, context_schema, cache_policy)
         self._retry = as_policies(retry_policy)

@@ -13,6 +13,8 @@ _KINDS: tuple[tuple[tuple[str, str], str], ...] = (
     (("types", "GeneratorType"), "is a generator"),
     (("types", "AsyncGeneratorType"), "is a generator"),
     (("types", "CoroutineType"), "is a coroutine (was it awaited?)"),
+    (("asyncio", "Future"), "is a call that was not waited for (await it)"),
+    (("concurrent.futures", "Future"), "is a call that was not waited for (.result() is what it returns)"),
     (("types", "ModuleType"), "is a module"),
     (("builtins", "memoryview"), "is a memoryview"),
     (("io", "IOBase"), "is an open file"),

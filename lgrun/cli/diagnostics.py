@@ -164,6 +164,10 @@ def describe(error: BaseException, cwd: str, *, verbose: bool = False, columns: 
     """
     lines = headline(error).split("\n")
     lines += [note for note in getattr(error, "__notes__", ()) if not note.startswith("During task with name")]
+    if "TaskFuture" in lines[0] and isinstance(error, (TypeError, AttributeError)):
+        lines.append("a task call gives a future: .result() is what the task returns, or await in async code")
+    if type(error).__name__ == "InvalidStateError" and "Result is not set" in lines[0]:
+        lines.append("in async code a task call is awaited; .result() is there only once it is over")
     if isinstance(error, BaseExceptionGroup):
         lines += [f"- {headline(inner)}" for inner in error.exceptions]
     lines += frames_of(error.__traceback__, verbose=verbose).lines(cwd, columns)

@@ -22,13 +22,16 @@ class NothingSent(BadAnswer):
 
 
 def edit(env: Environment, question: Question) -> object:
-    """Open the editor on the proposed answer and return what is saved.
+    """Open the editor on the proposed answer, as JSON if that is no text, and return what is saved.
 
     Raises:
         NothingSent: there is no editor, it failed, or nothing was written.
         BadAnswer: what was written does not fit.
+        Left: see `edit_json`.
     """
-    proposed = str(question.default[0]) if question.default is not None else ""
+    (proposed,) = question.default or ("",)
+    if not isinstance(proposed, str):
+        return edit_json(env, proposed, check=lambda value: value)
     written = _edited(env, proposed).removesuffix("\n")
     if not written.strip():
         raise NothingSent("nothing was written, so nothing is sent")

@@ -142,19 +142,30 @@ def _may_skip(question: Question) -> bool:
 def whole(question: Question, columns: int) -> Iterator[Line]:
     """Draw a question with all that came with it, however long."""
     yield from context_lines(question.context)
-    yield from _headline(question.headline or f"{question.task} asks", columns)
+    yield from _headline(_asked(question), columns)
     yield from _choices(question.options)
 
 
 def drawn(env: Environment, question: Question) -> Iterator[Line]:
     """Draw a question: what came with it, its text, the choices, how to answer."""
     columns, rows = env.screen()
-    headline = question.headline or f"{question.task} asks"
     hint = wrap(f"{hint_of(question)} · {leaving(question)}", max(columns - 2, 10))
-    asked = [*_headline(headline, columns), *_choices(question.options), *(Line(f"  {line}", "dim") for line in hint)]
+    asked = [
+        *_headline(_asked(question), columns),
+        *_choices(question.options),
+        *(Line(f"  {line}", "dim") for line in hint),
+    ]
     needed = sum(rows_of(line.text, columns) for line in asked) + 2
     yield from context_on_screen(question.context, max(rows - needed, 6), columns, _MORE)
     yield from fitting(asked, max(rows - 2, 6), columns, _MORE) if len(asked) > rows else asked
+
+
+def _asked(question: Question) -> str:
+    """Return the line that asks; of a question without a text what it is about, unless that is drawn above."""
+    if question.headline:
+        return question.headline
+    is_drawn = bool(question.context) or (isinstance(question.value, dict) and bool(question.value))
+    return f"{question.task} asks" + ("" if is_drawn else f": {brief(question.value, 200)}")
 
 
 def _headline(text: str, columns: int) -> Iterator[Line]:

@@ -13,6 +13,7 @@ from .sources import ASK, HEAD, HELLO, REVIEW, TYPED
 
 Check = Callable[[Result, int, Sequence[str]], None]
 
+BARE = "from lgrun.func import entrypoint\n@entrypoint\ndef main(x): ..."
 FLOAT = """
 from typing import TypedDict
 from lgrun.func import entrypoint
@@ -51,6 +52,7 @@ PLAIN = "\n@entrypoint()\ndef main(input: dict):\n    return 1\n"
         pytest.param(
             TYPED, ["wf.py", "topic=a", "limit=ten"], 2, ['input.limit: expected integer, got "ten"'], id="type"
         ),
+        pytest.param(BARE, ["wf.py"], 2, ["write @entrypoint() above 'main'", "wf.py:2"], id="no parentheses"),
         pytest.param(FLOAT, ["wf.py", "x=nan"], 2, ['input.x: expected number, got "nan"'], id="nan"),
         pytest.param(FLOAT, ["wf.py", "x=1_0"], 2, ['input.x: expected number, got "1_0"'], id="underscore"),
         pytest.param(FLOAT, ["wf.py", "x=1" + "0" * 400], 2, ["input.x: expected number"], id="too large"),
@@ -248,6 +250,40 @@ def test_swallowed_question(lgrun: World) -> None:
 
     assert result.code == 1
     assert "wf.py" in result.stderr
+
+
+FUTURES = """
+from lgrun.func import entrypoint, task
+@task
+def t(x): return x
+@entrypoint()
+def returned(x: int): return t(x)
+@entrypoint()
+async def awaited(x: int): return t(x)
+@entrypoint()
+def added(x: int): return t(x) + 1
+@entrypoint()
+async def early(x: int): return t(x).result()
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("returned", "$ is a call that was not waited for (.result() is what it returns)"),
+        ("awaited", "$ is a call that was not waited for (await it)"),
+        ("added", "a task call gives a future: .result() is what the task returns"),
+        ("early", "in async code a task call is awaited"),
+    ],
+)
+def test_a_call_that_was_not_waited_for(lgrun: World, name: str, words: str) -> None:
+    """The first mistake that everybody makes is explained."""
+    lgrun.write("wf.py", FUTURES)
+
+    result = lgrun("invoke", f"wf.py:{name}", "1")
+
+    assert result.code == 1
+    assert words in result.stderr
 
 
 # --- the state directory

@@ -354,6 +354,39 @@ def test_editor(lgrun: World) -> None:
     assert (lgrun.folder / "seen").read_text() == "proposed\n"
 
 
+def test_editor_for_what_is_no_text(lgrun: World) -> None:
+    """It begins with JSON, and JSON is what comes back."""
+    lgrun.write("ask.py", alone({"question": "Change", "type": "editor", "default": {"a": None, "b": [True]}}))
+    lgrun.write("edit.sh", '#!/bin/sh\ncp "$1" seen\nsed -i s/true/false/ "$1"\n').chmod(0o755)
+
+    with screen(lgrun, "invoke", "ask.py", "-t", "t", env={"EDITOR": "./edit.sh", "VISUAL": ""}) as shown:
+        shown.until("q1>").type("")
+        assert shown.end() == 0
+
+    assert lgrun("show", "t", "--result").json == {"a": None, "b": [False]}
+    assert json.loads((lgrun.folder / "seen").read_text()) == {"a": None, "b": [True]}
+
+
+@pytest.mark.parametrize(
+    ("value", "asked"),
+    [
+        (42, "? ask asks: 42"),
+        (["x", "y"], '? ask asks: ["x", "y"]'),
+        ("", '? ask asks: ""'),
+        (None, "? ask asks: null"),
+        ({"n": 1}, "? ask asks\n"),
+        ("Text?", "? Text?\n"),
+    ],
+)
+def test_a_question_without_a_text(lgrun: World, value: object, asked: str) -> None:
+    """What it is about is shown."""
+    lgrun.write("ask.py", alone(value))
+
+    with screen(lgrun, "invoke", "ask.py", "-t", "t") as shown:
+        shown.until("q1>")
+        assert asked in shown.text()
+
+
 @pytest.mark.parametrize(("editor", "words"), [("no-such-editor", "does not start"), ("vi '", "is no command")])
 def test_missing_editor(lgrun: World, editor: str, words: str) -> None:
     """Without an editor the question is asked again."""
