@@ -94,7 +94,7 @@ def _check(env: Environment, start: "Start", place: "Place", saved: Any, action:
     from lgrun.cli.settings import check_recorded
     from lgrun.cli.starting import check_same
 
-    check_same(place.store, saved, start)
+    check_same(env, place.store, saved, start)
     if action == "continue":
         check_recorded(saved, start.manner.settings)
         say_change(env, start.loaded, saved.checkpoint.thread, origin_of(place.store, saved), start.manner.on_change)

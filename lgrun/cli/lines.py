@@ -1,6 +1,7 @@
 """The lines of a batch: each one an input, checked, and the thread it is run on."""
 
 import json
+import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -41,7 +42,8 @@ def read_lines(env: Environment, loaded: "Loaded", source: str, key: str | None)
         env: the world.
         loaded: the workflow they are inputs of.
         source: name of the file; `-` is standard input.
-        key: where in a line the id of its thread is. If None, the id is made of the workflow's name and a digest.
+        key: where in a line the id of its thread is. If None, the id is made of the workflow's name and a digest of
+            the line and of the place of the workflow, so that the batches of two projects do not meet.
 
     Raises:
         Problem: the file cannot be read; a line is not JSON, is no such input, or has no valid id of its own.
@@ -66,7 +68,7 @@ def _line(loaded: "Loaded", number: int, data: bytes, key: str | None, given: di
 
     value = _parse(data)
     words = json.dumps(value, sort_keys=True, separators=(",", ":"))
-    thread = _id_at(key, value) if key is not None else _id_of(words, loaded.title)
+    thread = _id_at(key, value) if key is not None else _id_of(words, loaded)
     first, theirs = given.setdefault(thread, (number, words))
     if theirs != words:
         raise Problem("bad-lines", f"line {first} has the same thread id, {thread}, and another input")
@@ -86,8 +88,9 @@ def _parse(data: bytes) -> Any:
         raise Problem("bad-lines", "the JSON is nested too deeply") from None
 
 
-def _id_of(words: str, title: str) -> str:
-    return f"{slug(title)}-{sha256(words.encode()).hexdigest()[:_DIGITS]}"
+def _id_of(words: str, loaded: "Loaded") -> str:
+    place = os.fsencode(loaded.path) + b"\0" + loaded.name.encode() + b"\0"
+    return f"{slug(loaded.title)}-{sha256(place + words.encode()).hexdigest()[:_DIGITS]}"
 
 
 def _id_at(key: str, value: Any) -> str:

@@ -19,7 +19,7 @@ def print_page(env: Environment, _saver: Guarded, view: ThreadView) -> None:
     """Print the page of a thread."""
     from lgrun.cli.render.thread import page
 
-    env.put("".join(line + "\n" for line in page(view, env.now())))
+    env.put("".join(line + "\n" for line in page(view, env.now(), env.cwd)))
 
 
 def print_result(env: Environment, _saver: Guarded, view: ThreadView) -> None:

@@ -131,7 +131,7 @@ def _again(env: Environment, start: Start, place: Place, standing: "Standing") -
     found = standing.saved
     assert found is not None
     thread, settings = found.checkpoint.thread, start.manner.settings
-    check_same(place.store, found, start)
+    check_same(env, place.store, found, start)
     note_settings(env, standing, settings)
     if standing.status == "done":
         return print_done(env, place.store, thread)
@@ -152,24 +152,27 @@ def _again(env: Environment, start: Start, place: Place, standing: "Standing") -
     return go_on(env, start.loaded, standing, questions, {}, start.manner._replace(on_change=agreed))
 
 
-def check_same(saver: "BaseCheckpointSaver", saved: "Saved", start: Start) -> None:
-    """Refuse to take the result of one input for that of another.
+def check_same(env: Environment, saver: "BaseCheckpointSaver", saved: "Saved", start: Start) -> None:
+    """Refuse to take the result of one input, or of one workflow, for that of another.
 
     Raises:
         Problem: the thread was started with another input, or is another workflow's.
     """
     from lgrun.checkpoint.serde import encode
+    from lgrun.cli.belonging import others
     from lgrun.cli.diagnostics import Problem
     from lgrun.cli.render.text import brief
     from lgrun.cli.render.values import readable
-    from lgrun.cli.session import origin_of
+    from lgrun.cli.session import command
 
     thread = saved.checkpoint.thread
-    theirs = origin_of(saver, saved).get("name") or saved.checkpoint.entrypoint
-    ours = start.loaded.origin().get("name")
     hint = "give it another name with -t, or leave --once out to run it with this input"
-    if theirs and ours and theirs != ours:
-        raise Problem("different-input", f"{thread} is a thread of {theirs}, not of {ours}", hint=hint)
+    if start.manner.verb == "batch":
+        hint = "give the line a thread of its own: another value of --key's field"
+    found = others(env, saver, saved, start.loaded)
+    if found is not None:
+        look = f"what that is:  {command(env, 'show', thread)}"
+        raise Problem("different-input", str(found), context=[look], hint=hint)
     given = next((point.input for point in saver.checkpoints(thread) if point.kind == "input"), None)
     if given is not None and _words(given.tree()) != _words(encode(start.payload).tree()):
         raise Problem(

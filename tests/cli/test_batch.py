@@ -246,6 +246,29 @@ def test_ids_from_a_key(lgrun: World) -> None:
     assert (done.code, lgrun.threads()) == (1, ["a", "b"])
 
 
+def test_two_projects(lgrun: World) -> None:
+    """The same line and names in two folders are two threads; with --key, the second project's line is refused."""
+    for name in ("pa", "pb"):
+        source = f"{HEAD}\n@entrypoint()\ndef main(input: dict):\n    return '{name}'\n"
+        lgrun.write(f"{name}/flow.py", source + "\n@entrypoint()\ndef workflow(input: dict):\n    return 'second'\n")
+    lgrun.write("one", ndjson({"id": "a"}))
+    runs = [("pa", "flow.py:main"), ("pb", "flow.py:main"), ("pb", "flow.py:workflow"), ("pb", "flow:main")]
+
+    found = [results(lgrun("batch", ref, "../one", cwd=lgrun.folder / name).stdout)[0] for name, ref in runs]
+    keyed = [lgrun("batch", "flow.py:main", "../one", "--key", "id", cwd=lgrun.folder / name) for name in ("pa", "pb")]
+    planned = lgrun("batch", "flow.py:main", "../one", "--key", "id", "-n", cwd=lgrun.folder / "pb")
+
+    assert [one["value"] for one in found] == ["pa", "pb", "second", "pb"]
+    assert found[1]["thread"] == found[3]["thread"]
+    assert all(one["thread"].startswith("flow-") for one in found)
+    (line,) = results(keyed[1].stdout)
+    message = f"a is a thread of {lgrun.folder}/pa/flow.py:main, not of flow.py:main"
+    assert [result.code for result in (*keyed, planned)] == [0, 1, 1]
+    assert (line["status"], line["exit"], line["error"]["message"]) == ("refused", 2, message)
+    assert "another value of --key" in line["error"]["hint"]
+    assert json.loads(planned.stdout)["error"]["message"] == message
+
+
 def test_as_one_document(lgrun: World) -> None:
     """--json prints the same documents as one array, --get a part of it."""
     lgrun.write("hello.py", HELLO)

@@ -1,6 +1,9 @@
 """invoke --once and --dry-run, --timeout, and the ways to answer several questions at once."""
 
+import subprocess
+import sys
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import pytest
 
@@ -113,7 +116,7 @@ def test_once_while_it_runs(lgrun: World) -> None:
     ("args", "words"),
     [
         (["hello.py", "Bob", "-t", "t"], ['"Ann"', '"Bob"']),
-        (["ask.py", "-t", "t"], ["t is a thread of hello, not of ask"]),
+        (["ask.py", "-t", "t"], ["t is a thread of hello.py:hello, not of ask.py:ask", "lgrun show t"]),
         (["hello.py", "Ann"], ["-t ID"]),
         (["hello.py", "Ann", "-t", "t", "--discard"], ["exclude each other"]),
     ],
@@ -126,6 +129,106 @@ def test_once_is_refused(lgrun: World, assert_one_message: Check, args: list[str
 
     assert_one_message(lgrun("invoke", "--once", *args), 2, words)
     assert lgrun.threads() == ["t"]
+
+
+# --- two projects: threads are one set for all of a person
+
+
+SHARED = (
+    HEAD
+    + """
+@entrypoint()
+def main(input: dict):
+    return f"PROJECT {input['id']}"
+
+@entrypoint()
+def other(input: dict):
+    return "other"
+"""
+)
+
+
+def two_projects(lgrun: World) -> tuple[Path, Path]:
+    """Write a flow.py into each of two folders, and run that of the first on thread t. Return the folders."""
+    for name in ("pa", "pb"):
+        lgrun.write(f"{name}/flow.py", SHARED.replace("PROJECT", name))
+    pa, pb = lgrun.folder / "pa", lgrun.folder / "pb"
+    assert lgrun("invoke", "flow.py:main", "id:=1", "-t", "t", "--once", cwd=pa).stdout == '"pa 1"\n'
+    return pa, pb
+
+
+@pytest.mark.parametrize("options", [[], ["--dry-run"]])
+def test_once_of_another_project(lgrun: World, assert_one_message: Check, options: list[str]) -> None:
+    """A thread of another file of the same name is not given out as a result of this one."""
+    pa, pb = two_projects(lgrun)
+
+    refused = lgrun("invoke", "flow.py:main", "id:=1", "-t", "t", "--once", *options, cwd=pb)
+
+    words = [f"t is a thread of {pa}/flow.py:main, not of flow.py:main", "lgrun show t", "another name with -t"]
+    assert_one_message(refused, 2, words)
+    assert lgrun("invoke", "pa/flow.py:main", "id:=1", "-t", "t", "--once").stdout == '"pa 1"\n'
+
+
+def test_once_when_the_file_has_moved(lgrun: World) -> None:
+    """The thread of a file that is not there any more, or is reached by another path, is that of the file now."""
+    pa, pb = two_projects(lgrun)
+    (lgrun.folder / "link").symlink_to(pa)
+    assert lgrun("invoke", "link/flow.py:main", "id:=1", "-t", "t", "--once").stdout == '"pa 1"\n'
+
+    (pa / "flow.py").unlink()
+    moved = lgrun("invoke", "flow.py:main", "id:=1", "-t", "t", "--once", cwd=pb)
+
+    assert (moved.code, moved.stdout, moved.stderr.count("not of")) == (0, '"pa 1"\n', 0)
+    assert "t is a thread of main, not of other" in lgrun("invoke", "pb/flow.py:other", "-t", "t", "--once").stderr
+
+
+def test_another_run_by_another_project(lgrun: World) -> None:
+    """Without --once the thread goes on, and whose it was is said, until it is ours; also of another entrypoint."""
+    pa, pb = two_projects(lgrun)
+    args = ("invoke", "flow.py:main", "id:=1", "-t", "t")
+
+    own = lgrun(*args, cwd=pa)
+    planned = lgrun(*args, "-n", cwd=pb)
+    first, second = lgrun(*args, cwd=pb), lgrun(*args, cwd=pb)
+    other = lgrun("invoke", "flow.py:other", "id:=1", "-t", "t", cwd=pb)
+    fresh = lgrun("invoke", "flow.py:other", "id:=1", cwd=pb)
+
+    warning = f"! t is a thread of {pa}/flow.py:main, not of flow.py:main; this is another run of it"
+    assert (first.code, first.stdout) == (second.code, second.stdout) == (0, '"pb 1"\n')
+    assert [warning in result.stderr for result in (own, planned, first, second)] == [False, True, True, False]
+    assert "! t is a thread of main, not of other; this is another run of it" in other.stderr
+    assert all("!" not in result.stderr for result in (own, second, fresh))
+
+
+def test_a_thread_of_a_program(lgrun: World) -> None:
+    """What one's own program ran says its workflow's name only; the variable may be called otherwise."""
+    saver = "from lgrun.checkpoint.file import FileSaver\n"
+    own = SHARED + "\nflow = main\ndel main, other\n"
+    end = "if __name__ == '__main__': flow.invoke({'id': 1}, {'configurable': {'thread_id': 't'}})\n"
+    path = lgrun.write("own.py", saver + own.replace("entrypoint()", "entrypoint(checkpointer=FileSaver())") + end)
+    subprocess.run([sys.executable, path], env=lgrun.env(), check=True)
+
+    once = lgrun("invoke", "own.py", "id:=1", "-t", "t", "--once")
+    again = lgrun("invoke", "own.py", "id:=1", "-t", "t")
+
+    assert (once.code, once.stdout, again.code) == (0, '"PROJECT 1"\n', 0)
+    assert "not of" not in once.stderr + again.stderr
+
+
+def test_show_names_a_file_elsewhere(lgrun: World) -> None:
+    """Where the workflow is, if what was typed means another file here, or none; always with --json."""
+    pa, pb = two_projects(lgrun)
+    named = "workflows/digest.py"
+    lgrun.write(named, ASK.replace("def ask", "def digest"))
+    lgrun("invoke", "digest", "-t", "named")
+
+    def file(thread: str, folder: Path) -> list[str]:
+        shown = lgrun("show", thread, cwd=folder).stdout.splitlines()
+        return [line.split(None, 1)[1] for line in shown if line.startswith("  file ")]
+
+    assert [file("t", pa), file("t", pb), file("t", lgrun.folder)] == [[], [f"{pa}/flow.py"], [f"{pa}/flow.py"]]
+    assert [file("named", lgrun.folder), file("named", pb)] == [[], [f"{lgrun.folder}/{named}"]]
+    assert lgrun("show", "t", "--get", "workflow.path", cwd=pb).stdout == f"{pa}/flow.py\n"
 
 
 def test_dry_run(lgrun: World) -> None:

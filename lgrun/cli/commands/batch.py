@@ -60,8 +60,9 @@ def batch(
     lgrun batch trip cities.ndjson --concurrency 8 > results.ndjson
     jq -c '.[]' cities.json | lgrun batch trip - --key city
 
-    The same command again runs only what is not done: each line is what invoke --once is for one input. Results are
-    JSON lines in the order of the inputs. The exit code is 1 if a line failed, else 3 if one waits for an answer.
+    The same command again runs only what is not done: each line is what invoke --once is for one input. (A file
+    that has moved is another workflow.) Results are JSON lines in the order of the inputs. The exit code is 1 if a line
+    failed, else 3 if one waits for an answer.
     """
     from lgrun.cli.batch import Course
     from lgrun.cli.discover import find

@@ -99,7 +99,12 @@ def invoke(
     if once:
         return start_or_go_on(env, start, place, str(thread))
     name = env.thread = thread or _fresh_name(place.store, loaded.title)
-    _refuse_unfinished(env, place.store.load(name), discard, ours=False)
+    saved = place.store.load(name)
+    if saved is not None:
+        from lgrun.cli.belonging import warn_of_others
+
+        _refuse_unfinished(env, saved, discard, ours=False)
+        warn_of_others(env, place.store, saved, loaded)
     return begin(env, start, place, name, lambda saved: _refuse_unfinished(env, saved, discard, ours=True))
 
 
@@ -118,6 +123,7 @@ def _usage(message: str, hint: str | None = None) -> None:
 
 def _dry_run(env: Environment, start: "Start", place: "Place", once: bool, discard: bool) -> ExitStatus:
     """Do all that comes before a run, with the same refusals."""
+    from lgrun.cli.belonging import warn_of_others
     from lgrun.cli.going_on import standing_when_free
     from lgrun.cli.session import Standing
     from lgrun.cli.starting import action_of, check_same, describe
@@ -126,9 +132,10 @@ def _dry_run(env: Environment, start: "Start", place: "Place", once: bool, disca
     if start.thread is not None:
         standing = standing_when_free(place.store, start.thread, start.manner.patience)
     if standing.saved is not None and once:
-        check_same(place.store, standing.saved, start)
+        check_same(env, place.store, standing.saved, start)
     elif standing.saved is not None:
         _refuse_unfinished(env, standing.saved, discard, ours=True)
+        warn_of_others(env, place.store, standing.saved, start.loaded)
     return describe(env, start, action_of(standing, only_once=once))
 
 

@@ -1,8 +1,10 @@
 """A thread as a document for machines, and as a page for people."""
 
-from collections.abc import Iterator, Sequence
+import os
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 from lgrun.checkpoint.base import Encoded
@@ -122,11 +124,13 @@ def recorded_error(rows: Sequence[Row]) -> dict[str, Any] | None:
 SYMBOLS = {"done": "✓", "failed": "✗", "waiting": "?", "running": "…", "stopped": "■", "crashed": "✗"}
 
 
-def page(view: ThreadView, now: datetime) -> Iterator[str]:
-    """Draw the thread for a person."""
+def page(view: ThreadView, now: datetime, folder: Path) -> Iterator[str]:
+    """Draw the thread for a person who is in a folder."""
     origin = view.origin or {}
     where = str(origin.get("ref") or view.entrypoint or "?")
     yield f"{SYMBOLS.get(view.status or '', '?')} {view.thread}  {view.status}  {one_line(where)}"
+    if (file := file_elsewhere(origin, folder)) is not None:
+        yield f"  file    {one_line(file)}"
     if view.rows:
         yield f"  run {view.run}, {ago(view.rows[-1].at, now)}"
     if (source := view.forked_from()) is not None:
@@ -144,6 +148,20 @@ def page(view: ThreadView, now: datetime) -> Iterator[str]:
         yield from _section("state", [brief(readable(view.state), 200)])
     for line in view.next:
         yield f"  next:  {line}"
+
+
+def file_elsewhere(origin: Mapping[str, Any], folder: Path) -> str | None:
+    """Return a thread's file unless it is the one that its reference means in this folder, or a named one below it."""
+    file, typed = origin.get("path"), str(origin.get("ref") or "")
+    if not isinstance(file, str):
+        return None
+    target, colon, name = typed.rpartition(":")
+    if not colon or not name.isidentifier():
+        target = typed
+    if target.endswith(".py") or os.sep in target:
+        meant = os.path.abspath(folder / os.path.expanduser(target))
+        return None if file in (meant, os.path.join(meant, "__init__.py")) else file
+    return None if Path(file).is_relative_to(folder) else file
 
 
 def _questions(view: ThreadView) -> Iterator[str]:
