@@ -60,6 +60,16 @@ def test_list_filters(threads: World) -> None:
     assert threads("list", "--status", "stopped", "--json").json == []
 
 
+def test_list_stops_nowhere_unless_it_is_told_to(lgrun: World) -> None:
+    """What a script reads are all threads, whatever the form."""
+    lgrun.write("hello.py", HELLO)
+    lgrun("batch", "hello.py", "-", input="".join(f'"{n}"\n' for n in range(22)))
+
+    assert len(lgrun("list", "--json").json) == 22
+    assert [len(lgrun("list", *form).stdout.splitlines()) for form in ([], ["-q"], ["--ndjson"])] == [22, 22, 22]
+    assert [len(lgrun("list", "-L", n).stdout.splitlines()) for n in ("3", "0", "20")] == [3, 22, 20]
+
+
 def test_list_document(threads: World) -> None:
     """list --json is an array, and --get picks from it."""
     found = threads("list", "--json").json

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from .conftest import LGRUN, World
-from .screen import ALLOWED
+from .screen import ALLOWED, screen
 from .sources import ASK, HELLO, REVIEW
 
 pexpect: Any = pytest.importorskip("pexpect")
@@ -214,3 +214,17 @@ def test_list_at_a_terminal(lgrun: World) -> None:
 def test_python() -> None:
     """The tests run the command that belongs to this interpreter."""
     assert LGRUN.startswith(sys.prefix)
+
+
+def test_long_list_at_a_terminal(lgrun: World) -> None:
+    """Only the table has 20 rows if nothing else is said, and says how many more there are."""
+    lgrun.write("hello.py", HELLO)
+    lgrun("batch", "hello.py", "-", input="".join(f'"{n}"\n' for n in range(22)))
+
+    with screen(lgrun, "list", "--no-pager", lines=40) as shown:
+        assert shown.end() == 0
+        assert (shown.text().count(" done "), "2 more: -L 0 shows all" in shown.text()) == (20, True)
+    for options in (["-q"], ["-L", "0"], ["-L", "21"]):
+        with screen(lgrun, "list", "--no-pager", *options, lines=40) as shown:
+            assert shown.end() == 0
+            assert shown.text().count("hello-") == (21 if "21" in options else 22)

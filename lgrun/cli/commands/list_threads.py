@@ -46,7 +46,17 @@ def list_threads(
     workflow: Annotated[
         str | None, typer.Option("--workflow", "-w", metavar="WORKFLOW", help="Only those of this workflow.")
     ] = None,
-    limit: Annotated[int, typer.Option("--limit", "-L", min=0, metavar="N", help="At most so many; 0 is all.")] = 20,
+    limit: Annotated[
+        int | None,
+        typer.Option(
+            "--limit",
+            "-L",
+            min=0,
+            metavar="N",
+            help="At most so many; 0 is all.",
+            show_default="20 in the table at a terminal, else 0",
+        ),
+    ] = None,
 ) -> ExitStatus:
     """List threads, newest first.
 
@@ -64,8 +74,12 @@ def list_threads(
     saver = open_saver(env)
     found = of_workflow(env, saver, find_threads(env, saver), workflow)
     found = [one for one in found if not wanted or one.status in wanted]
+    as_ids = env.flags.quiet and not wants_document(env)
+    if limit is None:
+        # A person sees that there are more; a script would take them for all.
+        limit = _ON_A_TERMINAL if env.stdout_is_tty() and not as_ids and not wants_document(env) else 0
     chosen = found[:limit] if limit else found
-    if env.flags.quiet and not wants_document(env):
+    if as_ids:
         _print_ids(env, [one.thread for one in chosen])
         return ExitStatus.DONE
     shown = [entry_of(saver, one) for one in chosen]
@@ -84,6 +98,8 @@ def _print_ids(env: Environment, threads: Sequence[str]) -> None:
         env.say(f"! {len(threads) - len(lines)} not listed, with line breaks in the id: lgrun list --json")
 
 
+_ON_A_TERMINAL = 20
+"""So many rows, if nothing else is said: they fit on a screen."""
 _WHOLE = 1 << 62
 """Nothing is cut in a pipe; at a terminal the table cuts to its width."""
 

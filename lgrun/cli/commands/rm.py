@@ -24,7 +24,7 @@ def rm(
     \b
     lgrun rm rome
     lgrun rm rome paris -f
-    lgrun list --status done -q -L 0 | xargs -r -d'\\n' lgrun rm -f
+    lgrun list --status done -q | xargs -r -d'\\n' lgrun rm -f
 
     It asks first; where nobody can be asked, nothing is deleted without -f. If a thread is unknown or running, none
     is deleted.
