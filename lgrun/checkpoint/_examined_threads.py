@@ -1,6 +1,7 @@
 """What is wrong in the directories of threads, and how it is put right."""
 
 from collections.abc import Iterator
+from functools import cache, partial
 
 from lgrun._hashing import sha256
 from lgrun.checkpoint._chains import Inspection
@@ -173,17 +174,13 @@ class ThreadExaminer(Examiner):
         """Check a journal line by line. Intact lines after a damaged one are kept."""
         saved = salvage(self.fs.read_file(entry, files.fd), files.thread_id, seq, path)
         if saved.lost:
-            data = rewritten(saved.lines, files.thread_id, seq)
+            # All of them by one rewriting, with the first.
+            mend = cache(partial(self.anew, files.fd, entry, rewritten(saved.lines, files.thread_id, seq)))
             aside = self.aside(files.fd, entry)
             remedy = f"take {'it' if len(saved.lost) == 1 else 'them'} out; the file as it is becomes {entry}{aside}"
             for place in saved.lost:
                 problem = f"{short(place, path)} is damaged; what it held will run again"
-                yield self.found(path, "damaged", problem, remedy)
-            if self.mends:
-                self.anew(files.fd, entry, data)
-                yield Finding(
-                    path, "damaged", f"{len(saved.lost)} damaged, {len(saved.lines)} intact lines", remedy, True
-                )
+                yield self.found(path, "damaged", problem, remedy, mend)
         elif saved.torn:
             yield self.found(
                 path, "litter", "ends in an append that was never finished", "cut it off",

@@ -73,6 +73,35 @@ def test_a_result_that_cannot_be_read(filled: World) -> None:
     assert (again.code, again.stdout) == (0, '"hello Ann"\n')
 
 
+def test_what_was_mended_is_not_proposed(filled: World) -> None:
+    """With --fix a damaged line of a journal is told once, as mended, and it is 0."""
+    path = filled.state / "threads/t" / JOURNAL
+    path.write_bytes(path.read_bytes().replace(b"hello", b"jello"))
+    found = filled("doctor", "-q")
+
+    result = filled("doctor", "-q", "--fix")
+
+    assert (found.code, found.stdout.splitlines()[-1]) == (6, "1 of 1 can be mended:  lgrun doctor --fix")
+    first, last = result.stdout.splitlines()
+    assert first.startswith(f"✓ threads/t/{JOURNAL} line ")
+    assert first.endswith(f"→ done: take it out; the file as it is becomes {JOURNAL}.damaged")
+    assert (result.code, last) == (0, f"✓ {filled.state} is in order")
+    assert filled("doctor").code == 0
+
+
+def test_some_can_be_mended(filled: World) -> None:
+    """What stays is counted, and no command is proposed that has just done what it can."""
+    (filled.state / "threads/t/.tmp-1").touch()
+    for path in (filled.state / "threads/t").glob("0000000?.json"):
+        path.write_bytes(path.read_bytes().replace(b"kind", b"kimd"))
+    found = filled("doctor", "-q")
+
+    result = filled("doctor", "-q", "--fix")
+
+    assert found.stdout.splitlines()[-1] == "1 of 3 can be mended:  lgrun doctor --fix"
+    assert (result.code, result.stdout.splitlines()[-1]) == (6, "1 of 3 mended")
+
+
 def test_what_cannot_be_mended(filled: World) -> None:
     """A first checkpoint that does not verify stays 6, also with --fix."""
     for path in (filled.state / "threads/t").glob("0000000?.json"):

@@ -58,7 +58,8 @@ def mended(state: Path, path: str, verdict: str, words: str, remedy: str) -> Non
     assert remedy in first[0].remedy
     assert contents(state) == before
     after = found(state, mend=True)
-    assert [f for f in after if f.mended], after
+    assert after != []
+    assert all(f.mended for f in after), after
     assert [f for f in found(state) if f.verdict != "note"] == []
 
 
@@ -102,6 +103,17 @@ def test_damaged_line(state: Path, line: int) -> None:
     claim.append(1, [result(9)])
     claim.release()
     assert names(state)[-1] == "task9"
+
+
+def test_damaged_lines(state: Path) -> None:
+    """Several are taken out at once; the journal as it was is kept once."""
+    journal = state / "threads/t" / JOURNAL
+    broken = journal.read_bytes().replace(b"task0", b"tusk0").replace(b"task2", b"tusk2")
+    journal.write_bytes(broken)
+    first, second = found(state, mend=True)
+    assert (first.mended, second.mended) == (True, True)
+    assert names(state) == ["task1"]
+    assert [path.read_bytes() for path in journal.parent.glob("*.damaged*")] == [broken]
 
 
 def test_missing_line(state: Path) -> None:

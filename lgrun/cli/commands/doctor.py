@@ -47,7 +47,7 @@ def doctor(
         print_document(env, document(directory, findings, status, known))
     else:
         shown = [] if env.flags.quiet else [*setting_lines(known), ""]
-        env.put("".join(f"{line}\n" for line in [*shown, *lines(directory, findings)]))
+        env.put("".join(f"{line}\n" for line in [*shown, *lines(directory, findings, fix=fix)]))
     return status
 
 

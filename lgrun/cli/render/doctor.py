@@ -11,14 +11,17 @@ from lgrun.cli.render.text import one_line
 _MARKS = {"note": "·", "litter": "!", "damaged": "✗", "refused": "✗", "newer": "✗", "unreadable": "✗"}
 
 
-def lines(directory: Path, findings: Sequence[Finding]) -> Iterator[str]:
-    """Draw the findings, one line each, and what they come to."""
+def lines(directory: Path, findings: Sequence[Finding], *, fix: bool) -> Iterator[str]:
+    """Draw the findings, one line each, and what they come to; `fix`: what can be mended has been."""
     for finding in findings:
         yield _line(finding)
     open_ones = [finding for finding in findings if not finding.mended and finding.verdict != "note"]
     mendable = sum(bool(finding.remedy) for finding in open_ones)
     if not open_ones:
         yield f"✓ {directory} is in order"
+    elif fix:
+        done = sum(finding.mended for finding in findings)
+        yield f"{done} of {done + len(open_ones)} mended"
     elif mendable:
         yield f"{mendable} of {len(open_ones)} can be mended:  lgrun doctor --fix"
 
