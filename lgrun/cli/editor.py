@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from lgrun.cli.answers import BadAnswer, coerce
+from lgrun.cli.diagnostics import Problem
 from lgrun.cli.env import Environment
 from lgrun.cli.inputs import Typed, strict_json
 from lgrun.cli.question import Question
@@ -99,6 +100,9 @@ def _read(text: str) -> Any:
 
 def _editor(env: Environment) -> list[str]:
     name = next((name for name in ("VISUAL", "EDITOR") if env.environ.get(name, "").strip()), None)
+    if name is None and not env.interactive():
+        hint = "set VISUAL or EDITOR to a program that needs none, or answer with --value or --text"
+        raise Problem("no-editor", "there is no terminal for an editor", hint=hint)
     try:
         return ["vi"] if name is None else shlex.split(env.environ[name])
     except ValueError as error:

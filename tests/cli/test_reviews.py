@@ -1,8 +1,10 @@
 """Requests to review an agent's actions, in the two shapes of LangChain; and answers written in an editor."""
 
 import json
+import os
 import shlex
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -368,6 +370,23 @@ def test_edit_asks_again(lgrun: World, editor: dict[str, str], assert_one_messag
 
     assert (lgrun.folder / "seen.3").read_text() == "{nonsense\n"
     assert lgrun("show", "t", "--result").json == [1]
+
+
+def test_edit_without_a_terminal(lgrun: World, assert_one_message: Check, tmp_path: Path) -> None:
+    """Where there is no terminal, the editor that is there if none is named is not started."""
+    lgrun.write("ask.py", ASK)
+    lgrun("invoke", "ask.py", "-t", "t")
+    (vi := tmp_path / "vi").write_text("#!/bin/sh\ntouch started\necho 1 > $1\n")
+    vi.chmod(0o755)
+    none = {"VISUAL": "", "EDITOR": "", "PATH": f"{tmp_path}:{os.environ['PATH']}"}
+
+    words = ["there is no terminal for an editor", "VISUAL or EDITOR", "--value"]
+    assert_one_message(lgrun("resume", "t", "--edit", env=none), 2, words)
+
+    assert not (lgrun.folder / "started").exists()
+    with screen(lgrun, "resume", "t", "--edit", env=none) as shown:
+        assert shown.end() == 0
+    assert (lgrun.folder / "started").exists()
 
 
 @pytest.mark.parametrize("arguments", [["--value", "x"], ["--no-input"]])
