@@ -7,6 +7,7 @@ ITEM    key=text   key:=JSON   key=@file   key:=@file.json   a[b][]=x
 import json
 import os
 import re
+import shlex
 from pathlib import Path
 from typing import Any, NamedTuple, NoReturn
 
@@ -114,9 +115,9 @@ def _refuse_json(text: str, error: ValueError, hint: str | None) -> NoReturn:
 # --- files
 
 
-def read_file(name: str, env: Environment, *, option: str = "--text") -> Any:
+def read_file(name: str, env: Environment, *, option: str = "--text", key: str | None = None) -> Any:
     """Read `@name`: .json and .toml parsed, .yaml where PyYAML is installed, anything else as text."""
-    text = read_text(name, env, option=option)
+    text = read_text(name, env, option=option, key=key)
     suffix = Path(name).suffix.lower()
     try:
         if suffix == ".json":
@@ -132,8 +133,15 @@ def read_file(name: str, env: Environment, *, option: str = "--text") -> Any:
     return text
 
 
-def read_text(name: str, env: Environment, *, option: str = "--text") -> str:
-    """Read a file as text; `-` is standard input."""
+def read_text(name: str, env: Environment, *, option: str = "--text", key: str | None = None) -> str:
+    """Read a file as text; `-` is standard input.
+
+    Args:
+        name: of the file.
+        env: where it is.
+        option: how to send the same characters as plain text, for the error message.
+        key: the ITEM's for which it is read: then they are sent as its JSON.
+    """
     if name == "-":
         return _decode(env.read_stdin(), "standard input")
     try:
@@ -143,7 +151,10 @@ def read_text(name: str, env: Environment, *, option: str = "--text") -> str:
             reason = f"no such file: {name}" if name else "a file name is missing after @"
         else:
             reason = f"cannot read {name}: {getattr(error, 'strerror', None) or error}"
-        hint = f"to send the characters themselves: {option} '@{name}'"
+        plain = f"{option} {shlex.quote(f'@{name}')}"
+        if key is not None:
+            plain = f"{shlex.quote(key)}:={shlex.quote(json.dumps(f'@{name}', ensure_ascii=False))}"
+        hint = f"to send the characters themselves: {plain}"
         raise Problem("no-such-file", reason, hint=hint) from None
 
 
@@ -186,7 +197,7 @@ def parse_item(text: str, env: Environment) -> Item:
     if match["sign"] == ":=":
         return Item(key, _key_path(key), _exact(key, value, env), raw=False)
     if value.startswith("@"):
-        value = read_text(value[1:], env, option=f"{key}:=").removesuffix("\n")
+        value = read_text(value[1:], env, key=key).removesuffix("\n")
     return Item(key, _key_path(key), Typed(value), raw=True)
 
 
@@ -194,8 +205,8 @@ def _exact(key: str, text: str, env: Environment) -> Any:
     if text.startswith("@"):
         name = text[1:]
         if Path(name).suffix.lower() in (".toml", ".yaml", ".yml"):
-            return read_file(name, env)
-        text = read_text(name, env)
+            return read_file(name, env, key=key)
+        text = read_text(name, env, key=key)
     try:
         return strict_json(text)
     except ValueError as error:

@@ -21,6 +21,7 @@ from lgrun.checkpoint.ids import fresh_id
 from lgrun.cli.configuration import setting
 from lgrun.cli.diagnostics import Problem, short_path
 from lgrun.cli.env import Environment
+from lgrun.cli.render.text import nearest
 from lgrun.cli.status import ExitStatus
 
 if TYPE_CHECKING:
@@ -126,6 +127,10 @@ def resolve(typed: str, saver: BaseCheckpointSaver, *, acting: bool) -> str:
         return _last(saver)
     if typed == "@waiting":
         return _waiting(saver)
+    if typed.startswith("@"):
+        near = nearest(typed, ("@last", "@waiting"))
+        hint = f"did you mean {near}?" if near else None
+        raise Problem("bad-thread", f"{typed[:40]!r} is neither @last nor @waiting", hint=hint)
     check_thread_id(typed)
     if next(saver.checkpoints(typed), None) is not None:
         return typed

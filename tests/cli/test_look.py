@@ -113,6 +113,9 @@ def test_references(threads: World, assert_one_message: Check) -> None:
     assert threads("show", "b-", "--get", "thread").stdout == "b-waiting\n"
     assert threads("show", "@last", "--get", "thread").stdout == "b-waiting\n"
     assert threads("show", "@waiting", "--get", "thread").stdout == "b-waiting\n"
+    assert_one_message(threads("show", "@lst"), 2, ["'@lst' is neither @last nor @waiting\n  did you mean @last?"])
+    assert_one_message(threads("resume", "@wating"), 2, ["did you mean @waiting?"])
+    assert_one_message(threads("show", "@x/q1"), 2, ["'@x' is neither @last nor @waiting\n"])
     assert_one_message(threads("show", "a"), 2, ["2 threads start with a", "aa-done", "ab-failed"])
     assert_one_message(threads("resume", "b-", "--value", "yes"), 4, ["did you mean b-waiting?"])
     assert threads("resume", "@waiting", "--value", "yes").code == 3

@@ -64,6 +64,9 @@ PLAIN = "\n@entrypoint()\ndef main(input: dict):\n    return 1\n"
         ),
         pytest.param(TYPED, ["wf.py", "topic:={"], 2, ["not valid JSON", "topic="], id="bad JSON item"),
         pytest.param(TYPED, ["wf.py", "-i", "@no.json"], 2, ["no such file: no.json"], id="missing input file"),
+        pytest.param(TYPED, ["wf.py", "topic=@no"], 2, ["no such file: no\n", "topic:='\"@no\"'"], id="missing file"),
+        pytest.param(TYPED, ["wf.py", "topic:=@no"], 2, ["topic:='\"@no\"'"], id="missing JSON file"),
+        pytest.param(TYPED, ["wf.py", "-i", "@a b"], 2, ["themselves: --text '@a b'"], id="missing text file"),
         pytest.param(
             TYPED, ["wf.py", "-i", "1", "a=1"], 2, ["ITEMs are laid over an object"], id="items over a number"
         ),
@@ -118,7 +121,7 @@ def test_mistakes_as_documents(lgrun: World, args: list[str]) -> None:
         (["resume", "finished", "q1=1"], 2, ["finished is done"]),
         (["resume", "waiting", "q2=1"], 2, ["no open question q2", "q1  what?"]),
         (["resume", "waiting", "--value", "{bad"], 2, ["not valid JSON", "--text"]),
-        (["resume", "waiting", "--value", "@missing"], 2, ["no such file: missing", "--text '@missing'"]),
+        (["resume", "waiting", "--value", "@missing"], 2, ["no such file: missing", "--text @missing"]),
         (["resume", "waiting", "q1=@missing"], 2, ["no such file: missing"]),
         (["resume", "waiting", "yes"], 2, ["'yes' does not say which", "lgrun resume waiting --value yes"]),
         (["resume", "waiting", "--value", "1", "--value", "2"], 2, ["--value is given twice"]),
