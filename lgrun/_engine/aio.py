@@ -222,13 +222,16 @@ class AsyncDriver:
         while calls := [call for call, path in list(self.running.items()) if below(path, step.path)]:
             waiters = [self._waiter(call, step.cancel or cancelled is not None) for call in calls]
             # For calls of sync code, which now has come to its end.
-            self.sync.workers.lend()
+            lenders = {call.workers for call in calls if isinstance(call, TaskFuture)}
+            for workers in lenders:
+                workers.lend()
             try:
                 await asyncio.wait(waiters)
             except asyncio.CancelledError as error:
                 cancelled = error
             finally:
-                self.sync.workers.take_back()
+                for workers in lenders:
+                    workers.take_back()
             for call in calls:
                 if call.done():
                     self.running.pop(call, None)

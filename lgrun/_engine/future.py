@@ -66,7 +66,7 @@ class TaskFuture(Future[T], Generic[T]):
 
     def __init__(self, job: Callable[["TaskFuture[T]"], None], workers: "Workers") -> None:
         self._job = [job]
-        self._workers = workers
+        self.workers = workers
         # All that every call sets, from the beginning: what comes later costs a dict of the future's own.
         self._state = "PENDING"
         self._result: T | None = None
@@ -82,7 +82,7 @@ class TaskFuture(Future[T], Generic[T]):
             return self.__dict__.setdefault(name, threading.Condition())
         if name == "_done_callbacks":
             return self.__dict__.setdefault(name, [])
-        return self.__dict__.setdefault(name, _Waiters(self._workers))
+        return self.__dict__.setdefault(name, _Waiters(self.workers))
 
     def finish(self, result: T | None, error: BaseException | None) -> None:
         """Resolve the future of a call that was claimed."""
@@ -119,7 +119,7 @@ class TaskFuture(Future[T], Generic[T]):
         """Cancel the call if nobody has begun it."""
         if self.claim() is None:
             return self.cancelled()
-        self._workers.taken(self)
+        self.workers.taken(self)
         self._state = "PENDING"
         super().cancel()
         self.set_running_or_notify_cancel()
@@ -160,7 +160,7 @@ class TaskFuture(Future[T], Generic[T]):
         if job is None:
             return False
         try:
-            self._workers.taken(self)
+            self.workers.taken(self)
             _local.depth = depth + 1
             job(self)
         except BaseException as error:
@@ -174,11 +174,11 @@ class TaskFuture(Future[T], Generic[T]):
 
     def _lent(self, get: Callable[[float | None], R], timeout: float | None) -> R:
         """Wait for whoever runs the call."""
-        self._workers.lend()
+        self.workers.lend()
         try:
             return get(timeout)
         finally:
-            self._workers.take_back()
+            self.workers.take_back()
 
 
 def _in_event_loop() -> bool:

@@ -166,6 +166,29 @@ def test_no_more_than_allowed_run_at_a_time(style: Style, limit: int) -> None:
     assert gauge.most <= limit + 1
 
 
+def test_a_call_that_a_failed_workflow_left_on_the_loop_is_waited_for() -> None:
+    """It has nobody's place to run in but that of the code that has failed."""
+    ran: list[int] = []
+
+    @task
+    def leaf(n: int) -> None:
+        ran.append(n)
+
+    @entrypoint()
+    def child(n: int) -> None:
+        leaf(n)
+        raise LookupError("broken")
+
+    @entrypoint()
+    async def flow(n: int) -> int:
+        with pytest.raises(LookupError):
+            child.invoke(n)
+        return n
+
+    assert asyncio.run(flow.ainvoke(5, {"max_concurrency": 1})) == 5
+    assert ran == [5]
+
+
 class Keys(TypedDict):
     """A state."""
 
