@@ -143,7 +143,7 @@ def test_a_reader_who_is_interrupted_stops_the_run() -> None:
     @task
     def first() -> None:
         run = current.get().run  # type: ignore[union-attr]
-        while not run.left:
+        while not run.reader.left:
             time.sleep(0.001)
 
     @task
