@@ -65,7 +65,10 @@ def _candidates(before: list[str], current: str) -> Iterator[Candidate]:
     elif command == "workflows" and not arguments:
         yield from _workflows()
     elif command == "help" and not arguments:
-        yield from [*COMMANDS.items(), ("exit-codes", ""), ("env", ""), ("values", ""), ("files", "")]
+        yield from [
+            *COMMANDS.items(),
+            *((topic, "") for topic in ("exit-codes", "env", "values", "questions", "files")),
+        ]
     elif command == "config" and len(arguments) < 2:
         yield from _settings(arguments)
     elif command == "completion":

@@ -86,4 +86,25 @@ file. "graphs" and "env" of the nearest langgraph.json count too. lgrun config K
 A checkpoint is written once, a journal only grows. lgrun doctor checks it; lgrun rm and lgrun prune delete threads.
 """
 
-TOPICS = {"exit-codes": EXIT_CODES, "env": ENV, "values": VALUES, "files": FILES}
+QUESTIONS = """\
+What code hands to interrupt() is the question. Text is asked as it is; of an object these keys have a meaning, and all
+others are shown above the question as what it is about.
+
+question     what is asked; message, prompt, title, description and text mean the same, the first of them counts
+options      the answers to choose from, by number or word; choices and enum mean the same
+type         what an answer is: bool (yes, no), int, number, text, json, multi (several of the options), editor (Enter
+             opens $VISUAL or $EDITOR, on the default if there is one); without it JSON, or any other text
+default      what Enter answers
+schema       a JSON Schema that an answer has to fit; response_schema means the same, and is a parameter of interrupt(),
+             too. The properties of an object are asked for one by one.
+
+  interrupt("Book it?")                                                 any answer
+  interrupt({"question": "Book?", "options": ["yes", "no"]})            one of two words
+  interrupt({"question": "Pay?", "type": "bool", "amount": 120})        True or False; the amount is shown
+  interrupt({"question": "Post:", "type": "editor", "default": draft})  the draft, edited
+
+At a terminal an answer that does not fit is asked for again; to lgrun resume it is a mistake (2) that changes nothing.
+Requests to review an agent's actions, as LangChain makes them, are menus: approve, edit, reject, respond.
+"""
+
+TOPICS = {"exit-codes": EXIT_CODES, "env": ENV, "values": VALUES, "questions": QUESTIONS, "files": FILES}

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from lgrun.cli.question import _HEADLINES, _KINDS, _MENUS, _SCHEMAS
 from lgrun.cli.status import ExitStatus
 from lgrun.cli.topics import TOPICS
 
@@ -108,5 +109,8 @@ def test_topics_are_complete() -> None:
     source = "".join(path.read_text() for path in Path(package.__file__).parent.rglob("*.py"))
     variables = set(re.findall(r'"(LGRUN_[A-Z_]+|NO_COLOR|FORCE_COLOR|CLICOLOR_FORCE|VISUAL|EDITOR)"', source))
 
+    keys = {word for line in TOPICS["questions"].split("\n\n")[1].split("\n") for word in re.findall(r"[a-z_]+", line)}
+
+    assert {*_HEADLINES, *_MENUS, *_SCHEMAS, *_KINDS.values(), "default", "type"} <= keys
     assert codes == {int(status) for status in ExitStatus}
     assert {name for name in variables if name not in TOPICS["env"]} == set()

@@ -14,7 +14,9 @@ def help_topic(
     topic: Annotated[
         str | None,
         typer.Argument(
-            metavar="[TOPIC]", show_default=False, help="A command, exit-codes, env, values or files; none is lgrun -h."
+            metavar="[TOPIC]",
+            show_default=False,
+            help="A command, exit-codes, env, values, questions or files; none is lgrun -h.",
         ),
     ] = None,
 ) -> ExitStatus:
