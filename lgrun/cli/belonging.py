@@ -57,7 +57,7 @@ def _typed(env: Environment, path: str, name: object) -> str:
 
 
 def warn_of_others(env: Environment, saver: "BaseCheckpointSaver", saved: "Saved | None", loaded: "Loaded") -> None:
-    """Say that another run of a thread is not of the workflow that ran it before."""
+    """Say that a thread which is given new input is not of this workflow; afterwards it is."""
     found = others(env, saver, saved, loaded) if saved is not None else None
     if found is not None:
-        env.say(f"! {found}; this is another run of it")
+        env.say(f"! {found}")

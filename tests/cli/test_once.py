@@ -193,11 +193,22 @@ def test_another_run_by_another_project(lgrun: World) -> None:
     other = lgrun("invoke", "flow.py:other", "id:=1", "-t", "t", cwd=pb)
     fresh = lgrun("invoke", "flow.py:other", "id:=1", cwd=pb)
 
-    warning = f"! t is a thread of {pa}/flow.py:main, not of flow.py:main; this is another run of it"
+    warning = f"! t is a thread of {pa}/flow.py:main, not of flow.py:main\n"
     assert (first.code, first.stdout) == (second.code, second.stdout) == (0, '"pb 1"\n')
     assert [warning in result.stderr for result in (own, planned, first, second)] == [False, True, True, False]
-    assert "! t is a thread of main, not of other; this is another run of it" in other.stderr
+    assert "! t is a thread of main, not of other\n" in other.stderr
     assert all("!" not in result.stderr for result in (own, second, fresh))
+
+
+def test_an_unfinished_thread_of_another_project(lgrun: World, assert_one_message: Check) -> None:
+    """Whose it is is said before what would go on with it."""
+    lgrun.write("pa/ask.py", ASK)
+    lgrun.write("pb/ask.py", ASK)
+    lgrun("invoke", "pa/ask.py", "-t", "t")
+
+    refused = lgrun("invoke", "pb/ask.py", "-t", "t")
+
+    assert_one_message(refused, 2, ["! t is a thread of pa/ask.py:ask, not of pb/ask.py:ask\n✗ t waits"])
 
 
 def test_a_thread_of_a_program(lgrun: World) -> None:

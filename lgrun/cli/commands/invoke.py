@@ -62,7 +62,8 @@ def invoke(
     lgrun invoke trip city=Rome -t rome --once
 
     With --once the same command can be given again: it starts the thread, goes on with one that failed or was stopped,
-    is 3 while that waits, and prints the saved result of one that is done. The input must be the same.
+    is 3 while that waits, and prints the saved result of one that is done. The input and the
+    workflow must be the same.
     """
     from lgrun.cli.discover import find
     from lgrun.cli.env_file import add_variables
@@ -103,8 +104,8 @@ def invoke(
     if saved is not None:
         from lgrun.cli.belonging import warn_of_others
 
-        _refuse_unfinished(env, saved, discard, ours=False)
         warn_of_others(env, place.store, saved, loaded)
+        _refuse_unfinished(env, saved, discard, ours=False)
     return begin(env, start, place, name, lambda saved: _refuse_unfinished(env, saved, discard, ours=True))
 
 
@@ -134,8 +135,8 @@ def _dry_run(env: Environment, start: "Start", place: "Place", once: bool, disca
     if standing.saved is not None and once:
         check_same(env, place.store, standing.saved, start)
     elif standing.saved is not None:
-        _refuse_unfinished(env, standing.saved, discard, ours=True)
         warn_of_others(env, place.store, standing.saved, start.loaded)
+        _refuse_unfinished(env, standing.saved, discard, ours=True)
     return describe(env, start, action_of(standing, only_once=once))
 
 
