@@ -4,23 +4,28 @@ Every event has a `type`, the name under which machine output shows it. `ns` is 
 comes from, outermost first; () is the run itself.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal, NamedTuple, TypeAlias
 
 from lgrun.types import Interrupt
 
 Namespace: TypeAlias = tuple[str, ...]
 
-
-def is_inside(ns: Namespace, at: Namespace) -> bool:
-    """Tell whether a run is the one at `at` or nested in it; others that the same code starts are numbered."""
-    return ns[: len(at)] == at and (len(ns) == len(at) or ":" in ns[len(at)])
+Around: TypeAlias = Mapping[Namespace, Namespace]
+"""Of each nested run, the run whose code started it: its namespace alone does not say which that is."""
 
 
-def nearest(known: Mapping[Namespace, Any], ns: Namespace) -> Any:
+def outward(around: Around, ns: Namespace) -> Iterator[Namespace]:
+    """Yield the run at `ns`, then those around it, outermost last."""
+    yield ns
+    while ns:
+        ns = around[ns]
+        yield ns
+
+
+def nearest(known: Mapping[Namespace, Any], around: Around, ns: Namespace) -> Any:
     """Return what is known of the run at `ns`, else of the nearest around it, else None."""
-    around = (ns[:n] for n in range(len(ns), -1, -1))
-    return next((known[at] for at in around if at in known and is_inside(ns, at)), None)
+    return next((known[at] for at in outward(around, ns) if at in known), None)
 
 
 Outputs: TypeAlias = str | Sequence[str]

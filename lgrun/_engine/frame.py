@@ -137,7 +137,9 @@ class Frame:
         """Return the namespace of the next run that this frame's code starts; all but the first are numbered."""
         with self.run.counting:
             number, self._nested = self._nested, self._nested + 1
-        return (*self.inner_ns, str(number)) if number else self.inner_ns
+        ns = (*self.inner_ns, str(number)) if number else self.inner_ns
+        self.run.around[ns] = self.ns
+        return ns
 
     @property
     def used_anything(self) -> bool:

@@ -4,7 +4,7 @@ from collections.abc import Generator, Mapping, Sequence
 from typing import Any
 
 from lgrun._engine import ids
-from lgrun._engine.events import CheckpointReached, Namespace, NodeFinished, ValuesChanged, is_inside
+from lgrun._engine.events import CheckpointReached, Namespace, NodeFinished, ValuesChanged
 from lgrun._engine.flow import Flow, note_start, result_record
 from lgrun._engine.frame import Frame
 from lgrun._engine.model import Function, Instruction, NodeCall, Raised, Returned, RunCancelled, Settle
@@ -13,6 +13,7 @@ from lgrun._engine.project import as_task
 from lgrun._engine.run import Known, Planned, Run
 from lgrun._engine.snapshot import tasks_at
 from lgrun._engine.steps import Course, steps, wrote
+from lgrun._engine.writing import hearers
 from lgrun.checkpoint.base import PendingWrite
 from lgrun.constants import END, PREVIOUS
 from lgrun.errors import NotSerializableError
@@ -46,7 +47,7 @@ def plan_nested(
     """Decide what a call of a workflow inside another one comes to; one that is known is shown where it stands."""
     run = outer.run
     plan = run.plan(outer, strand, function, (input,), {}, nested=ns)
-    if isinstance(plan, Known) and (run.settings.subgraphs or any(is_inside(ns, each.ns) for each in run.listeners)):
+    if isinstance(plan, Known) and (run.settings.subgraphs or hearers(run, ns)):
         frame = Frame(run, function.name, plan.path, outer, ns)
         _Inner(run, program, frame, tried=True, reading=None).stands(input, plan.value)
     return plan

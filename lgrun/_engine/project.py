@@ -20,7 +20,6 @@ from lgrun._engine.events import (
     TaskFinished,
     TaskStarted,
     ValuesChanged,
-    is_inside,
 )
 from lgrun.constants import INTERRUPT, PREVIOUS
 from lgrun.types import Interrupt, PregelTask
@@ -44,7 +43,8 @@ class Projector:
         outputs: which of the workflow's channels are shown, if not those that it shows by itself.
         config: returns the configuration of the run at a namespace, of which modes `tasks` and `checkpoints` tell.
         now: the time, ISO 8601, for mode `debug`.
-        root: namespace of the run that is shown; () unless it is nested in another one.
+        root: namespace of the run that is shown; () unless it is nested in another one. All events come from it or from
+            those inside.
     """
 
     def __init__(
@@ -111,7 +111,7 @@ class Projector:
         return [(mode, chunk) for mode in modes for chunk in _IN_MODE[mode](self, event)]
 
     def _is_near(self, ns: Namespace) -> bool:
-        return ns == self._root or (self._subgraphs and is_inside(ns, self._root))
+        return self._subgraphs or ns == self._root
 
     def _framed(self, mode: str, ns: Namespace, chunk: Any) -> Any:
         if self._version == "v2":

@@ -67,6 +67,7 @@ class Run:
         told: who is told of all that happens; None if nobody is.
         listeners: who hears of some nested runs.
         outputs: which of their channels nested runs show, where their callers ask for some.
+        around: of each nested run, the run whose code started it.
         nested: where nested runs were called, and the number of the checkpoint that each stands at.
         taken_up: the checkpoint that the run goes on from, with its journal, for those who want to hear of checkpoints.
         nests: nested runs whose code calls other workflows.
@@ -92,6 +93,7 @@ class Run:
         self.journal: Journal | None = None
         self.calls, self.questions = replay.Calls(), replay.Questions()
         self.asked: dict[str, QuestionAsked] = {}
+        self.around: dict[tuple[str, ...], tuple[str, ...]] = {}
         self.nested: dict[tuple[str, ...], tuple[Path, int]] = {}
         self.pauses: dict[tuple[str, ...], Pauses] = {}
         self.outputs: dict[tuple[str, ...], Outputs] = {}
@@ -104,9 +106,8 @@ class Run:
         self.memories: dict[str, Any] = {}
         self.next_answer: tuple[Any, ...] = ()
         # Empty as long as nothing is cached anywhere, as a rule for ever.
-        self.caches: dict[tuple[str, ...], CacheOf] = {}
-        if settings.cache is not None:
-            self.caches[()] = (settings.cache, settings.policy)
+        cached = settings.cache is not None
+        self.caches: dict[tuple[str, ...], CacheOf] = {(): (settings.cache, settings.policy)} if cached else {}
         self.contexts: dict[tuple[str, ...], Any] = {(): settings.context}
         self.previous: Any = None
         self.seed = world.token(8).hex()
@@ -224,15 +225,15 @@ class Run:
 
     def cache_at(self, ns: tuple[str, ...]) -> CacheOf:
         """Return the cache of the runs nested at `ns` and the policy of their tasks: their own, or those around."""
-        return nearest(self.caches, ns) or (None, None)
+        return nearest(self.caches, self.around, ns) or (None, None)
 
     def config_at(self, ns: tuple[str, ...]) -> dict[str, Any]:
         """Return the configuration of the runs nested at `ns`: their own, or that of the run around."""
-        return self.config if len(self.configs) == 1 else nearest(self.configs, ns)
+        return self.config if len(self.configs) == 1 else nearest(self.configs, self.around, ns)
 
     def context_at(self, ns: tuple[str, ...]) -> Any:
         """Return the context of the runs nested at `ns`: their own, or that of the run around."""
-        return nearest(self.contexts, ns)
+        return nearest(self.contexts, self.around, ns)
 
     def step_of(self, frame: Frame) -> int:
         """Return the number of the step that a frame belongs to."""

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple
 from weakref import ref
 
-from lgrun._engine.events import CustomData, Event, MessageStreamed, Namespace, is_inside
+from lgrun._engine.events import CustomData, Event, MessageStreamed, Namespace, outward
 from lgrun._engine.project import Shape, as_it_is
 from lgrun.types import StreamWriter
 
@@ -38,10 +38,16 @@ class Hearing(NamedTuple):
     alone: bool
 
 
+def hearers(run: "Run", ns: Namespace) -> list[Hearing]:
+    """Return who hears of the run at `ns` because they called it or one around it."""
+    runs = tuple(outward(run.around, ns)) if run.listeners else ()
+    return [each for each in run.listeners if each.ns in runs]
+
+
 def told(run: "Run", event: Event) -> list[Callable[[Event], None]]:
     """Return who is told of an event of a run in which somebody hears of nested ones."""
     ns = event.ns
-    around = [each for each in run.listeners if is_inside(ns, each.ns)]
+    around = hearers(run, ns)
     inside = [len(each.ns) for each in around if each.alone and each.subgraphs and len(ns) > len(each.ns)]
     nearest = max(inside, default=0) if not isinstance(event, MessageStreamed) else 0
     outermost = [] if run.told is None or (nearest and not run.settings.overheard) else [run.told]
@@ -96,7 +102,7 @@ def _sender(frame: "Frame") -> StreamWriter:
     Whoever listens to a run, or to a nested one, listens before its code is run: so it is known who that is.
     """
     run, within, ns = frame.run, frame.outer_ns, frame.ns
-    around = [each for each in run.listeners if is_inside(ns, each.ns)]
+    around = hearers(run, ns)
     shown = [each for each in around if each.custom]
     send = _outermost(frame) if run.settings.overheard or not shown else _nowhere
     if not shown:

@@ -102,3 +102,59 @@ def recursion_limits(api: Api) -> Iterator[Any]:
     yield attempt(line(api, call, state=Shared).invoke, {"text": ""}, {"recursion_limit": 2}, text=False)
     yield attempt(outer(api, inner.with_config(recursion_limit=2)).invoke, {"text": ""}, text=False)
     yield attempt(outer(api, inner.with_config(recursion_limit=9)).invoke, {"text": ""}, {"recursion_limit": 3})
+
+
+@program
+def beside_each_other(api: Api) -> Iterator[Any]:
+    """What one workflow inside is given is not for another one that a task of the same code calls."""
+
+    @api.entrypoint()
+    def other(x: int) -> Any:
+        return told(api.get_config())
+
+    @api.task
+    def call(x: int) -> Any:
+        api.get_stream_writer()("call")
+        return repr([other.invoke(x), list(other.stream(x, stream_mode="tasks"))])
+
+    @api.entrypoint()
+    def child(x: int) -> Any:
+        return [told(api.get_config()), call(x).result()]
+
+    for use in (child.invoke, lambda *args: list(child.stream(*args, stream_mode=["custom", "tasks"], subgraphs=True))):
+
+        @api.entrypoint(checkpointer=api.new_saver())
+        def parent(x: int) -> Any:
+            return repr([use(x, GIVEN), call(x).result()])
+
+        yield parent.invoke(1, THREAD)
+        yield parts(parent, 1, ROOT, stream_mode=["tasks", "custom"], subgraphs=True)
+
+
+@program
+def while_a_stream_is_open(api: Api) -> Iterator[Any]:
+    """Who reads a nested stream is not told of a workflow that a task of the same code calls meanwhile."""
+
+    @api.entrypoint()
+    def other(x: int) -> Any:
+        api.get_stream_writer()("other")
+        return x
+
+    @api.task
+    def call(x: int) -> Any:
+        return other.invoke(x)
+
+    @api.entrypoint()
+    def child(x: int) -> Any:
+        api.get_stream_writer()("child")
+        return call(x).result()
+
+    @api.entrypoint(checkpointer=api.new_saver())
+    def parent(x: int) -> Any:
+        seen = []
+        for chunk in child.stream(x, stream_mode=["custom", "updates", "values"], subgraphs=True):
+            seen.append([chunk, call(x).result()])
+        return repr(seen)
+
+    yield parent.invoke(1, THREAD)
+    yield parent.invoke(1, THREAD)
