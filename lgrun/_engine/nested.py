@@ -79,7 +79,7 @@ def nested_flow(run: Run, planned: Planned, program: Program, reading: Reading |
     yield from run.commit(result_record(run, planned, encoded, ms), None)
     if not program.stepwise:
         course.finished(value, output.save)
-    return Returned(value)
+    return Returned(value) if course.stop is None else Raised(course.stop)
 
 
 class _Inner(Course):
@@ -93,6 +93,7 @@ class _Inner(Course):
         self._state: Any = None
         self._number = -1
         self._silent = tried
+        self.stop: BaseException | None = None
 
     def before(self, state: Any, calls: Sequence[NodeCall], live: bool) -> BaseException | None:
         """Return why a step must not be made. What is known passes in silence; where a run is taken up is shown."""
@@ -102,11 +103,15 @@ class _Inner(Course):
             return None
         if self._silent:
             self._silent = False
-            saved, nests = self.run.taken_up, self.ns in self.run.nests
-            ns = "|".join(self.ns)
-            known = saved and tasks_at(self.program, state, saved, nests, path=self.path, ns=ns)
-            self._show(state, None, known)
+            self._show(state, None, self._known(state))
         return super().before(state, calls, live)
+
+    def _known(self, state: Any) -> Sequence[PregelTask] | None:
+        """Return the steps that are made next, with what the journal tells of them, if somebody wants to hear of it."""
+        run, saved = self.run, self.run.taken_up
+        if saved is None or not run.checkpoints:
+            return None
+        return tasks_at(self.program, state, saved, self.ns in run.nests, path=self.path, ns="|".join(self.ns))
 
     def after(
         self, state: Any, calls: Sequence[NodeCall], results: Sequence[Any]
@@ -116,7 +121,12 @@ class _Inner(Course):
         self._state = state
         if self.program.stepwise:
             self.reached(state, wrote(calls, results))
-        return None if self._silent else self.go_on(calls)
+        if self._silent and self.program.stepwise and not self.program.next_calls(state):
+            # It had stopped behind its last step.
+            self._show(state, None, ())
+        self.stop = None if self._silent else self.go_on(calls)
+        # What a function returned is known before it stops.
+        return self.stop if self.program.stepwise else None
 
     def reached(self, state: Any, changed: frozenset[str] | None) -> None:
         """Take note that a checkpoint would be here."""
@@ -174,7 +184,7 @@ class _Inner(Course):
             self._count()
         run.emit(ValuesChanged(channels=channels, outputs=self.outputs, ns=self.ns))
         if run.saver is not None and run.checkpoints:
-            run.emit(self._checkpoint(channels, ()))
+            run.emit(self._checkpoint(channels, (), stored=True))
 
     def _show(self, state: Any, changed: frozenset[str] | None, known: Sequence[PregelTask] | None = None) -> None:
         run, channels, outputs = self.run, self.program.channels(state), self.outputs
@@ -182,7 +192,7 @@ class _Inner(Course):
             run.emit(ValuesChanged(channels=channels, outputs=outputs, changed=changed, ns=self.ns))
         if run.saver is not None and run.checkpoints:
             tasks = [self._task(call) for call in self.program.next_calls(state)] if known is None else known
-            run.emit(self._checkpoint(channels, tasks))
+            run.emit(self._checkpoint(channels, tasks, stored=known is not None))
 
     def _task(self, call: NodeCall) -> PregelTask:
         name, task = call.function.name, ids.task_id(self.run.seed, self.path + call.path)
@@ -190,7 +200,9 @@ class _Inner(Course):
         nests = call.nests or self.ns in self.run.nests
         return PregelTask(task, name, call.origin, state={"configurable": inner} if nests else None)
 
-    def _checkpoint(self, channels: Mapping[str, Any], tasks: Sequence[PregelTask]) -> CheckpointReached:
+    def _checkpoint(
+        self, channels: Mapping[str, Any], tasks: Sequence[PregelTask], *, stored: bool = False
+    ) -> CheckpointReached:
         run, frame = self.run, self._frame
         outer: dict[str, str] = {}
         around = frame.parent
@@ -199,12 +211,13 @@ class _Inner(Course):
             outer = {"|".join(around.outer_ns): ids.nested_id(run.seed, *known) if known else run.seed, **outer}
             around = around.parent
         source, saved = "loop" if self._number else "input", run.settings.durability != "exit"
+        own = run.config_at(self.ns)["metadata"] if stored else {}
         return CheckpointReached(
             thread=run.settings.thread,
             id=ids.nested_id(run.seed, frame.path, self._number),
             parent=ids.nested_id(run.seed, frame.path, self._number - 1) if self._number and saved else None,
             map=outer,
-            metadata={"source": source, "step": self._number - 1, "parents": outer},
+            metadata={"source": source, "step": self._number - 1, "parents": outer, **own},
             channels=channels,
             outputs=self.program.streamed,
             next=tuple(task.name for task in tasks),

@@ -250,8 +250,8 @@ def _taken_up(run: Run, saved: Saved, memory: Memory) -> Any:
     run.emit(RunStarted(thread=run.settings.thread, name=program.name, continued=True))
     channels = program.channels(state) if stepwise else memory.channels
     run.emit(ValuesChanged(channels=channels, outputs=program.streamed))
+    run.taken_up = saved
     if run.settings.checkpoints:
-        run.taken_up = saved
         run.emit(reached(run, checkpoint, state, known, stored=True))
     return state
 

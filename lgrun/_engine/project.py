@@ -296,7 +296,10 @@ def _own_metadata(config: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _config(event: CheckpointReached, id: str, given: Mapping[str, Any]) -> dict[str, Any]:
-    configurable: dict[str, Any] = {**given, "checkpoint_ns": "|".join(event.ns), "thread_id": event.thread}
+    ns = "|".join(event.ns)
+    own = {"checkpoint_ns": ns, "thread_id": event.thread}
+    # Where it is printed, its keys come in LangGraph's order.
+    configurable: dict[str, Any] = {"checkpoint_ns": ns, **given, **own}
     if event.map is not None:
-        configurable["checkpoint_map"] = {**event.map, configurable["checkpoint_ns"]: id}
+        configurable["checkpoint_map"] = {**event.map, ns: id}
     return {"configurable": {**configurable, "checkpoint_id": id}}

@@ -69,7 +69,7 @@ class Run:
         outputs: which of their channels nested runs show, where their callers ask for some.
         around: of each nested run, the run whose code started it.
         nested: where nested runs were called, and the number of the checkpoint that each stands at.
-        taken_up: the checkpoint that the run goes on from, with its journal, for those who want to hear of checkpoints.
+        taken_up: the checkpoint that the run goes on from, with its journal.
         nests: nested runs whose code calls other workflows.
         shortcut: takes what code writes to its stream, in place of `emit`; set before any code is run.
         counting: held by code of a frame that counts something.

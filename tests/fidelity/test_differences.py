@@ -192,6 +192,25 @@ def test_a_task_that_asked_a_person_is_not_cached() -> None:
         assert asked(own) == ["ok?"]
 
 
+def test_finished_nested_runs_with_durability_exit() -> None:
+    """A nested workflow that has finished does not run again, whatever the durability."""
+
+    def program(api: Api) -> Any:
+        ran: list[int] = []
+        child = api.entrypoint()(lambda x: ran.append(x))
+
+        @api.entrypoint(checkpointer=api.new_saver())
+        def main(x: int) -> Any:
+            child.invoke(x)
+            return api.interrupt("?")
+
+        main.invoke(1, THREAD, durability="exit")
+        main.invoke(api.Command(resume="yes"), THREAD, durability="exit")
+        return ran
+
+    assert both(program) == ([1, 1], [1])
+
+
 def test_callbacks_hear_no_steps() -> None:
     """The caller's callbacks hear the runnables that code calls, but neither steps nor tasks as chains."""
     from langchain_core.callbacks import BaseCallbackHandler

@@ -293,3 +293,34 @@ def leaving_a_nested_stream(api: Api) -> Iterator[Any]:
         return [first, list(ran)]
 
     yield parts(parent, 1)
+
+
+@program
+def three_levels_that_are_taken_up(api: Api) -> Iterator[Any]:
+    """Where a workflow inside goes on, its step has the question of the one inside it, and the caller's metadata."""
+
+    @api.entrypoint()
+    def grandchild(x: int) -> Any:
+        return api.interrupt("?")
+
+    @api.entrypoint()
+    def finished(x: int) -> int:
+        return x
+
+    @api.entrypoint()
+    def child(x: int) -> Any:
+        return [finished.invoke(x), grandchild.invoke(x)]
+
+    @api.task
+    def call(x: int) -> str:
+        for modes in ("debug", ["checkpoints", "values"]):
+            seen.extend(child.stream(x, stream_mode=modes))
+        return "read"
+
+    seen: list[Any] = []
+    config = {**THREAD, "metadata": {"user": "u"}}
+    for use in (lambda x: child.invoke(x), lambda x: call(x).result()):
+        for options in ({"stream_mode": "checkpoints", "subgraphs": True}, {"stream_mode": "updates"}):
+            flow = api.entrypoint(checkpointer=api.new_saver())(use)
+            for given in (1, api.Command(resume="yes"), api.Command(resume="again")):
+                yield parts(flow, given, config, **options), list(seen)

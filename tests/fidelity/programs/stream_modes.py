@@ -124,3 +124,13 @@ def debugging(api: Api) -> Iterator[Any]:
 def options_that_do_not_exist(api: Api) -> Any:
     """They are ignored."""
     return sample(api).invoke(1, nonsense=True), list(sample(api).stream(1, nonsense=True))
+
+
+@program
+def the_order_of_keys(api: Api) -> Iterator[Any]:
+    """What is printed of a checkpoint and a task has it."""
+    config = {"configurable": {"mine": 1, "thread_id": "t"}, "metadata": {"user": "u"}}
+    for each in (THREAD, config):
+        for chunk in sample(api, api.new_saver()).stream(1, each, stream_mode=["checkpoints", "tasks", "debug"]):
+            yield [list(chunk[1]), list(chunk[1].get("payload", ()))]
+            yield [list((chunk[1].get(part) or {}).get("configurable", ())) for part in ("config", "parent_config")]

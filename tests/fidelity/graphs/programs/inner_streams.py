@@ -237,3 +237,21 @@ def streams_of_each_durability(api: Api) -> Iterator[Any]:
     for durability in ("sync", "async", "exit"):
         flow = outer(api, line(api, adds("x"), adds("y"), state=Shared), checkpointer=api.new_saver())
         yield parts(flow, {"text": "", "n": 1}, stream_mode=modes, durability=durability, subgraphs=True)
+
+
+@program
+def stopping_behind_the_last_step(api: Api) -> Iterator[Any]:
+    """It is not made again; where the graph or the function stands is shown when the run is taken up."""
+    ran: list[str] = []
+    graph = line(api, *logging(ran)[:1], state=Shared)
+    function = api.entrypoint()(lambda x: ran.append("function") or x)
+
+    for inner in (graph, function):
+
+        def node(state: Any) -> Any:
+            return {"text": repr(inner.invoke({"text": "in"}, interrupt_after="*"))}
+
+        flow = line(api, node, state=Shared, checkpointer=api.new_saver())
+        for given in ({"text": ""}, None):
+            modes = ["updates", "values", "tasks", "checkpoints"]
+            yield parts(flow, given, stream_mode=modes, subgraphs=True), list(ran)
