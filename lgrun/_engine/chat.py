@@ -12,7 +12,7 @@ from dataclasses import fields, is_dataclass
 from typing import TYPE_CHECKING, Any
 
 from lgrun._engine.context import current
-from lgrun._engine.events import Kind, MessageStreamed
+from lgrun._engine.events import Kind, MessageStreamed, Namespace, outward
 from lgrun.constants import TAG_HIDDEN, TAG_NOSTREAM
 
 if TYPE_CHECKING:
@@ -121,7 +121,13 @@ def _around(frame: "Frame") -> dict[str, Any]:
     """Return what streams of messages say of a place beside its configuration's metadata."""
     thread = frame.run.config["configurable"].get("thread_id")
     known = {} if thread is None else {"thread_id": thread}
-    return {**known, "checkpoint_ns": "|".join(frame.ns) or frame.place_name}
+    return {**known, "checkpoint_ns": "|".join(_outermost(frame)) or frame.place_name}
+
+
+def _outermost(frame: "Frame") -> Namespace:
+    """Return where the nested run was called that is around all others here; () if there is none."""
+    *_, at, _ = ((), *outward(frame.run.around, frame.ns))
+    return tuple(part for part in at if ":" in part)
 
 
 def _load() -> None:

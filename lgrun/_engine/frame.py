@@ -68,6 +68,7 @@ class Frame:
     listener: Any = None
     _first = 0
     _nested = 0
+    _passed = 0
     _messages = 0
     _id: str | None = None
     _place_name: str | None = None
@@ -91,6 +92,8 @@ class Frame:
         self.parent = parent
         self.ns = ns
         self.call = call
+        if parent is not None and parent._nested:
+            self._passed = parent._nested
 
     def enter(self, driver: Any, owner: object) -> None:
         """Begin an attempt: `driver` runs the code, `owner` is the thread or asyncio task of its first strand."""
@@ -166,7 +169,9 @@ class Frame:
         """Where it comes from, as LangGraph writes it."""
         if self.call is not None:
             return self.call.origin
-        return ("__pregel_push", () if self.parent is None else self.parent.origin, self.path[-1][1], True)
+        # Workflows that were called before do not count there.
+        place = self.path[-1][1] - self._passed
+        return ("__pregel_push", () if self.parent is None else self.parent.origin, place, True)
 
     @property
     def place_name(self) -> str:

@@ -555,3 +555,33 @@ def tokens_that_a_node_passes_on(api: Api) -> Iterator[Any]:
     inner = api.StateGraph(api.MessagesState).add_node("ask", ask).add_edge(api.START, "ask").compile()
     flow = api.StateGraph(api.MessagesState).add_node("node", node).add_edge(api.START, "node").compile()
     yield list(flow.stream({"messages": []}, stream_mode=["custom", "updates"]))
+
+
+@program
+def messages_of_three_levels(api: Api) -> Iterator[Any]:
+    """Their metadata name the outermost place that called a workflow, and count tasks alone."""
+    from langchain_core.messages import AIMessage
+
+    @api.task
+    def say(x: str) -> Any:
+        return AIMessage(content=x, id=x)
+
+    @api.entrypoint()
+    def grandchild(x: Any) -> Any:
+        say("grandchild").result()
+        return model("a b").invoke("hi").content
+
+    @api.entrypoint()
+    def child(x: Any) -> Any:
+        grandchild.invoke(x)
+        return [say("child").result().content, grandchild.invoke(x)]
+
+    @api.task
+    def call(x: Any) -> Any:
+        return child.invoke(x)
+
+    def main(x: Any) -> Any:
+        child.invoke(x)
+        return [say("main").result().content, child.invoke(x), call(x).result()]
+
+    yield list(flow_of(api, main).stream("hi", THREAD, stream_mode="messages", subgraphs=True))
