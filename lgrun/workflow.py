@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Self, TypeAlias, Unpack
 from lgrun._engine.caching import space_of
 from lgrun._engine.chat import Chat
 from lgrun._engine.context import current
-from lgrun._engine.events import Event, RunEnded
+from lgrun._engine.events import Event, Outputs, RunEnded
 from lgrun._engine.frame import Frame
 from lgrun._engine.lifecycle import run_flow, update_flow
 from lgrun._engine.model import Function, StreamReader
@@ -146,7 +146,7 @@ class Workflow:
             StateError: what is saved of the thread cannot be used.
         """
         outer = _outer(config)
-        request = self._request(config, options, default_output(config, options, outer is not None), outer)
+        request = self._invocation(config, options, outer)
         if outer is not None:
             return request.nested_result(self._nested(outer, request, request.collecting(), input))
         run = self._run(request, None if request.silent else request.collect)
@@ -229,7 +229,7 @@ class Workflow:
     async def ainvoke(self, input: Any, config: Config | None = None, **options: Unpack[RunOptions]) -> Any:
         """Run the workflow on the running event loop; see `invoke`."""
         outer = _outer(config)
-        request = self._request(config, options, default_output(config, options, outer is not None), outer)
+        request = self._invocation(config, options, outer)
         if outer is not None:
             return request.nested_result(await self._anested(outer, request, request.collecting(alone=True), input))
         listener = None if request.silent else request.collect
@@ -271,7 +271,20 @@ class Workflow:
 
         return await abatch(partial(self.ainvoke, **options), inputs, config, return_exceptions)
 
-    def _request(self, config: Config | None, options: RunOptions, default: StreamMode, outer: Frame | None) -> Request:
+    def _invocation(self, config: Config | None, options: RunOptions, outer: Frame | None) -> Request:
+        """Read a call of `invoke`: what it shows on the way are the channels that it returns."""
+        returned, streamed = self._program.outputs, self._program.streamed
+        default = default_output(config, options, outer is not None)
+        return self._request(config, options, default, outer, None if returned == streamed else returned)
+
+    def _request(
+        self,
+        config: Config | None,
+        options: RunOptions,
+        default: StreamMode,
+        outer: Frame | None,
+        shown: Outputs | None = None,
+    ) -> Request:
         root = () if outer is None else outer.open_ns()
         whole = own = merged(self.config, config)
         if outer is not None and own:
@@ -283,6 +296,7 @@ class Workflow:
             default=default,
             channels=self._program.channel_names,
             stepwise=self._program.stepwise,
+            shown=shown,
             root=root,
             now=now,
         )

@@ -193,7 +193,7 @@ def test_only_one_door_to_the_disk() -> None:
 def test_modules_stay_readable(name: str) -> None:
     """No module is longer than 400 lines, but those that are listed with their reason."""
     allowed = {
-        "workflow": 630,  # mostly docstrings of the public methods
+        "workflow": 640,  # mostly docstrings of the public methods
         "graph.state": 430,  # the same
     }
     assert len(modules()[name].read_text().splitlines()) <= allowed.get(name, 400)

@@ -64,10 +64,12 @@ class Request:
         default: the stream mode if none is given.
         channels: the workflow's channels, of which `output_keys` names some.
         stepwise: the workflow has a state, which it shows while it waits.
+        shown: which of them are shown, if not those that the workflow shows by itself, and none are named.
         root: namespace of the run that is asked for.
         now: the time, ISO 8601, for mode `debug`.
 
     Attributes:
+        outputs: which of the channels are shown, if not those that the workflow shows by itself.
         configured: there is a configuration.
         config_at: returns the configuration of the run at a namespace.
     """
@@ -81,6 +83,7 @@ class Request:
         default: StreamMode,
         channels: Sequence[str],
         stepwise: bool,
+        shown: Outputs | None,
         root: Namespace,
         now: Callable[[], str],
     ) -> None:
@@ -90,7 +93,8 @@ class Request:
         self.root = root
         self._options = options
         self._stepwise = stepwise
-        self.outputs = _outputs(options.get("output_keys"), channels)
+        self._asked = _outputs(options.get("output_keys"), channels)
+        self.outputs = shown if self._asked is None else self._asked
         mode = options.get("stream_mode")
         self._mode = default if mode is None else mode
         printed: Modes | tuple[()] = options.get("print_mode") or ()
@@ -121,7 +125,7 @@ class Request:
     @property
     def silent(self) -> bool:
         """Nobody wants to hear of anything but the end."""
-        return self._mode == "values" and not self._printed and self.outputs is None
+        return self._mode == "values" and not self._printed and self._asked is None
 
     @property
     def messages(self) -> bool:
@@ -212,7 +216,7 @@ class Request:
         value = outcome(ended)
         if self._mode != "values":
             return self.chunks
-        if self.outputs is not None and not ended.surfaced:
+        if self._asked is not None and not ended.surfaced:
             value = self._latest()
         if self._options.get("version") == "v2":
             held = ended.value if self._stepwise else {}
@@ -223,7 +227,7 @@ class Request:
         """Return what `invoke` returns for a workflow that was called inside another one."""
         if self._mode != "values":
             return self.chunks
-        if self.outputs is not None:
+        if self._asked is not None:
             value = self._latest()
         return GraphOutput(value) if self._options.get("version") == "v2" else value
 

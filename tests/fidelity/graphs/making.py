@@ -29,9 +29,9 @@ def says(name: str, **update: Any) -> Node:
     return node
 
 
-def built(api: Api, *nodes: Node, state: Any = Log, **each: Any) -> Any:
+def built(api: Api, *nodes: Node, state: Any = Log, output_schema: Any = None, **each: Any) -> Any:
     """Return a builder with some nodes, each named as its function, and no edges."""
-    builder = api.StateGraph(state)
+    builder = api.StateGraph(state, output_schema=output_schema)
     for node in nodes:
         builder.add_node(node.__name__, node, **each)
     return builder

@@ -1,10 +1,10 @@
 """What a node sees of a graph that it streams itself, and what whoever streams both sees."""
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, TypedDict
 
 from tests.fidelity.api import THREAD, Api
-from tests.fidelity.graphs.making import line, parts
+from tests.fidelity.graphs.making import built, line, parts, wired
 from tests.fidelity.graphs.programs.subgraphs import Shared, adds, outer
 from tests.fidelity.plain import Bag, attempt
 from tests.fidelity.programs import program
@@ -255,3 +255,45 @@ def stopping_behind_the_last_step(api: Api) -> Iterator[Any]:
         for given in ({"text": ""}, None):
             modes = ["updates", "values", "tasks", "checkpoints"]
             yield parts(flow, given, stream_mode=modes, subgraphs=True), list(ran)
+
+
+@program
+def an_output_schema(api: Api) -> Iterator[Any]:
+    """Who streams a graph sees all of its state; who invokes it, or calls it as a node, shows what it returns."""
+
+    class Shown(TypedDict):
+        text: str
+
+    def x(state: Any) -> Any:
+        return {"text": state["text"] + "x", "n": 1}
+
+    def hidden(state: Any) -> Any:
+        return {"n": 2}
+
+    def ask(state: Any) -> Any:
+        return {"text": api.interrupt("?"), "n": 3}
+
+    builder = wired(built(api, x, hidden, ask, state=Shared, output_schema=Shown), "^>x", "x>hidden", "hidden>ask")
+    inner, given = builder.compile(), {"text": "in", "n": 0}
+    modes = ["updates", "values", "tasks", "checkpoints"]
+    for mode in ("values", "updates", modes):
+        flow = builder.compile(checkpointer=api.new_saver())
+        yield flow.invoke(given, THREAD, stream_mode=mode), flow.invoke(api.Command(resume="yes"), THREAD)
+        yield parts(flow, given, stream_mode=mode), parts(flow, api.Command(resume="yes"), stream_mode=mode)
+    yield printed(lambda: inner.invoke(given, print_mode=["values", "updates"]))
+    seen: list[Any] = []
+
+    def call(state: Any) -> Any:
+        return inner.invoke(given)
+
+    def read(state: Any) -> Any:
+        seen.extend(inner.stream(given, stream_mode=["updates", "values"]))
+        return {}
+
+    for flow in (
+        outer(api, inner, checkpointer=api.new_saver()),
+        line(api, call, state=Shared, checkpointer=api.new_saver()),
+        line(api, read, state=Shared, checkpointer=api.new_saver()),
+    ):
+        for each in (given, api.Command(resume="yes")):
+            yield parts(flow, each, stream_mode=modes, subgraphs=True), list(seen)
