@@ -1,5 +1,6 @@
 """Intended differences that no other test shows: what LangGraph does, and what lgrun does instead."""
 
+import threading
 from concurrent.futures import wait
 from typing import Any
 
@@ -209,6 +210,69 @@ def test_finished_nested_runs_with_durability_exit() -> None:
         return ran
 
     assert both(program) == ([1, 1], [1])
+
+
+def test_values_of_version_two_take_nothing_away() -> None:
+    """Code that reads values in version two takes the question out of what others are shown, in LangGraph."""
+
+    def program(api: Api) -> Any:
+        child = api.entrypoint()(lambda x: api.interrupt("?"))
+        flow = api.entrypoint(checkpointer=api.new_saver())(
+            lambda x: list(child.stream(x, stream_mode="values", version="v2"))
+        )
+        chunks = flow.stream(1, THREAD, stream_mode="values", subgraphs=True)
+        return ["__interrupt__" in chunk for ns, chunk in chunks if ns]
+
+    assert both(program) == ([False], [True])
+
+
+def test_a_stream_writer_in_a_thread() -> None:
+    """A thread that code starts can write to the stream of that code."""
+
+    def program(api: Api) -> Any:
+        failed: list[Any] = []
+
+        @api.entrypoint()
+        def main(x: int) -> int:
+            write = api.get_stream_writer()
+            thread = threading.Thread(target=lambda: failed.append(attempt(write, "written")))
+            thread.start()
+            thread.join()
+            return x
+
+        chunks = list(main.stream(1, stream_mode="custom"))
+        return chunks, [type(getattr(each, "error", None)).__name__ for each in failed]
+
+    assert both(program) == (([], ["RuntimeError"]), (["written"], ["NoneType"]))
+
+
+def test_the_namespace_of_a_workflow_with_a_memory() -> None:
+    """It has the id of the code that called it, as every other one."""
+
+    def program(api: Api) -> Any:
+        child = api.entrypoint(checkpointer=True)(lambda x: x)
+        flow = api.entrypoint(checkpointer=api.new_saver())(lambda x: child.invoke(x))
+        (place,) = next(ns for ns, _ in flow.stream(1, THREAD, subgraphs=True) if ns)
+        return ":" in place
+
+    assert both(program) == (False, True)
+
+
+def test_the_durability_of_a_nested_call() -> None:
+    """That of the run around counts: they have one journal."""
+
+    def program(api: Api) -> Any:
+        child = api.entrypoint()(lambda x: x)
+        seen: list[Any] = []
+
+        @api.entrypoint(checkpointer=api.new_saver())
+        def main(x: int) -> None:
+            seen.extend(child.stream(x, stream_mode="checkpoints", durability="exit"))
+
+        main.invoke(1, THREAD)
+        return [chunk["parent_config"] is None for chunk in seen]
+
+    assert both(program) == ([True, True], [True, False])
 
 
 def test_callbacks_hear_no_steps() -> None:
