@@ -275,6 +275,37 @@ def test_the_durability_of_a_nested_call() -> None:
     assert both(program) == ([True, True], [True, False])
 
 
+def test_where_a_stream_writer_writes() -> None:
+    """In the place of the code that asked for it, whoever calls it."""
+
+    def program(api: Api) -> Any:
+        writers: list[Any] = []
+        child = api.entrypoint()(lambda x: writers[0]("written"))
+        main = api.entrypoint()(lambda x: [writers.append(api.get_stream_writer()), child.invoke(x)])
+        return [len(ns) for ns, _ in main.stream(1, stream_mode="custom", subgraphs=True)]
+
+    assert both(program) == ([1], [0])
+
+
+def test_what_a_complete_nested_workflow_saved() -> None:
+    """It is not kept: streams of one that is known show what it returned."""
+
+    def program(api: Api) -> Any:
+        child = api.entrypoint()(lambda x: api.entrypoint.final(value="value", save="save"))
+        seen: list[Any] = []
+
+        @api.entrypoint(checkpointer=api.new_saver())
+        def main(x: int) -> Any:
+            seen.extend(child.stream(x, stream_mode="values", output_keys="__previous__"))
+            return api.interrupt("?")
+
+        for given in (1, api.Command(resume="yes")):
+            main.invoke(given, THREAD)
+        return seen
+
+    assert both(program) == (["save", "save"], ["save", "value"])
+
+
 def test_callbacks_hear_no_steps() -> None:
     """The caller's callbacks hear the runnables that code calls, but neither steps nor tasks as chains."""
     from langchain_core.callbacks import BaseCallbackHandler
