@@ -381,6 +381,9 @@ class Workflow:
     def _enter(self, run: Run, request: Request) -> None:
         """Give a nested run what its caller asks for and what its workflow has of its own."""
         request.config_at = run.config_at
+        for known in (run.configs, run.contexts, run.pauses, run.outputs, run.caches):
+            # Another attempt of the code that calls it may have given it something else.
+            known.pop(request.root, None)
         if request.configured:
             run.configs[request.root] = request.config
         if request.context is not None:

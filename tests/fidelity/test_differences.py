@@ -306,6 +306,28 @@ def test_what_a_complete_nested_workflow_saved() -> None:
     assert both(program) == (["save", "save"], ["save", "value"])
 
 
+def test_namespaces_of_another_attempt() -> None:
+    """What code calls is numbered from the start in each attempt."""
+
+    def program(api: Api) -> Any:
+        fails = [ValueError("once")]
+
+        @api.entrypoint()
+        def child(x: int) -> int:
+            if fails:
+                raise fails.pop()
+            return x
+
+        @api.task(retry_policy=api.now())
+        def call(x: int) -> int:
+            return child.invoke(x)
+
+        main = api.entrypoint()(lambda x: call(x).result())
+        return [ns[2:] for ns, _ in main.stream(1, subgraphs=True, stream_mode="values") if ns]
+
+    assert both(program) == ([("1",)], [()])
+
+
 def test_callbacks_hear_no_steps() -> None:
     """The caller's callbacks hear the runnables that code calls, but neither steps nor tasks as chains."""
     from langchain_core.callbacks import BaseCallbackHandler

@@ -158,3 +158,31 @@ def while_a_stream_is_open(api: Api) -> Iterator[Any]:
 
     yield parent.invoke(1, THREAD)
     yield parent.invoke(1, THREAD)
+
+
+@program
+def another_attempt(api: Api) -> Iterator[Any]:
+    """What a workflow inside was given in an attempt that failed is not for the next one."""
+
+    fails: list[ValueError] = []
+
+    @api.entrypoint()
+    def child(x: int) -> Any:
+        if fails:
+            raise fails.pop()
+        return [told(api.get_config()), api.get_runtime().context]
+
+    for saver in (None, api.new_saver()):
+        fails[:] = [ValueError("once")]
+
+        @api.task(retry_policy=api.now())
+        def call(x: int) -> Any:
+            if fails:
+                child.invoke(x, GIVEN, context={"a": 1}, output_keys=["__end__"])
+            return [child.invoke(x), list(child.stream(x, stream_mode="values"))]
+
+        @api.entrypoint(checkpointer=saver)
+        def parent(x: int) -> Any:
+            return call(x).result()
+
+        yield parts(parent, 1, ROOT, stream_mode=["tasks", "values", "updates"])
