@@ -84,6 +84,7 @@ class TaskRetrying(NamedTuple):
     attempt: int
     error: BaseException
     delay: float
+    args: str | None = None
     ns: Namespace = ()
     type: str = "task.retry"
 
@@ -97,6 +98,7 @@ class TaskFinished(NamedTuple):
     value: Any
     ms: float
     attempt: int
+    args: str | None = None
     ns: Namespace = ()
     type: str = "task.end"
 
@@ -110,6 +112,7 @@ class TaskFailed(NamedTuple):
     error: BaseException
     ms: float
     attempt: int
+    args: str | None = None
     ns: Namespace = ()
     type: str = "task.error"
 

@@ -83,8 +83,9 @@ def attempts(
     kwargs: dict[str, Any],
     policies: Sequence[RetryPolicy],
     task: bool,
+    summary: str | None = None,
 ) -> Flow:
-    """Run user code until it returns, asks, or fails for good. `task`: its retries are announced."""
+    """Run user code until it returns, asks, or fails for good. `task`: its retries are announced, with `summary`."""
     while True:
         if run.stopped is not None:
             return Raised(run.stopped)
@@ -115,6 +116,7 @@ def attempts(
                     attempt=frame.attempt,
                     error=error,
                     delay=delay,
+                    args=summary,
                     ns=frame.ns,
                 )
             )
@@ -168,7 +170,7 @@ def task_flow(run: Run, planned: Planned) -> Flow:
     if isinstance(known, Raised):
         outcome = known
     else:
-        outcome = yield from attempts(run, frame, function, args, kwargs, policies, True)
+        outcome = yield from attempts(run, frame, function, args, kwargs, policies, True, summary)
     if isinstance(outcome, Returned):
         try:
             encoded, value = run.hand_on(outcome.value, f"the result of task {frame.name!r}")
@@ -177,11 +179,11 @@ def task_flow(run: Run, planned: Planned) -> Flow:
             refusal = Raised(error)
         if refusal is None:
             ms = (world.timer() - began) * 1000
-            event = _finished(frame, value, ms) if run.heard else None
+            event = _finished(planned, value, ms) if run.heard else None
             yield from run.commit(result_record(run, planned, encoded, ms), event)
             return Returned(value)
         outcome = refusal
-    yield from _failed(run, frame, outcome.error, (world.timer() - began) * 1000)
+    yield from _failed(run, planned, outcome.error, (world.timer() - began) * 1000)
     return outcome
 
 
@@ -214,7 +216,8 @@ def note_start(run: Run, planned: Planned, *, nested: bool = False) -> None:
     run.note(start._replace(ns="|".join(frame.ns)) if nested else start)
 
 
-def _finished(frame: Frame, value: Any, ms: float) -> TaskFinished:
+def _finished(planned: Planned, value: Any, ms: float) -> TaskFinished:
+    frame = planned.frame
     return TaskFinished(
         id=frame.id,
         name=frame.name,
@@ -222,6 +225,7 @@ def _finished(frame: Frame, value: Any, ms: float) -> TaskFinished:
         value=value,
         ms=ms,
         attempt=frame.attempt,
+        args=planned.summary,
         ns=frame.ns,
     )
 
@@ -243,8 +247,9 @@ def result_record(run: Run, planned: Planned, encoded: Encoded | None, ms: float
     )
 
 
-def _failed(run: Run, frame: Frame, error: BaseException, ms: float) -> Generator[Instruction, Any, None]:
+def _failed(run: Run, planned: Planned, error: BaseException, ms: float) -> Generator[Instruction, Any, None]:
     """Record why a task did not return: a question waits for the disk, an error is history."""
+    frame = planned.frame
     if isinstance(error, (GraphInterrupt, RunCancelled)):
         yield from save_questions(run)
         return
@@ -255,6 +260,7 @@ def _failed(run: Run, frame: Frame, error: BaseException, ms: float) -> Generato
         error=error,
         ms=ms,
         attempt=frame.attempt,
+        args=planned.summary,
         ns=frame.ns,
     )
     yield from run.commit(error_record(run, frame, error, ms), event)

@@ -110,5 +110,8 @@ def _untagged(tree: Any) -> Any:
     if not isinstance(tree, dict):
         return tree
     if tree.keys() >= {TAG, "v"}:
-        return _untagged(tree["v"])
+        body = tree["v"]
+        # Of an instance of a class its fields are what people know.
+        is_instance = isinstance(body, dict) and ":" in str(tree[TAG]) and "fields" in body
+        return _untagged(body["fields"] if is_instance else body)
     return {key: _untagged(item) for key, item in tree.items()}

@@ -183,15 +183,16 @@ def full_traceback(error: BaseException) -> list[str]:
     return "".join(traceback.format_exception(error)).rstrip("\n").split("\n")
 
 
-def error_document(error: BaseException, task: str | None, hint: str | None) -> dict[str, Any]:
-    """Return a workflow's exception as machine output shows it under `error`."""
-    frames = frames_of(error.__traceback__)
+def error_document(error: BaseException, failed: Any, hint: str | None) -> dict[str, Any]:
+    """Return a workflow's exception as machine output shows it under `error`; `failed`: its task's event or None."""
+    frames, args = frames_of(error.__traceback__), getattr(failed, "args", None)
     return {
         "type": type(error).__name__,
         "message": headline(error).removeprefix(type(error).__name__).removeprefix(": "),
-        "task": task,
+        "task": None if failed is None else failed.name,
         "frames": [frame.document() for frame in frames.shown],
         "hint": hint,
+        **({} if args is None else {"args": args}),
     }
 
 

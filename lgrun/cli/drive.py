@@ -133,7 +133,7 @@ def run(env: Environment, job: Job, payload: Any, *, timeout: float | None = Non
         _time_limit(reporter, events.cancel, timeout) as over,
     ):
         try:
-            for event in _told_once(events):
+            for event in _kept_back(env, _told_once(events)):
                 if event.type in ("task.error", "node.error"):
                     failures.append(event)
                 elif event.type == "run.end" and event.ns == ():
@@ -158,6 +158,15 @@ def _told_once(events: Iterable[Any]) -> Iterator[Any]:
             change = event
         else:
             yield event
+
+
+def _kept_back(env: Environment, events: Iterable[Any]) -> Iterator[Any]:
+    """Hand on events; what tasks are given only if it may be kept: what is shown may be, too."""
+    from lgrun.cli.configuration import setting
+
+    keep = bool(setting(env, "store_input").value)
+    for event in events:
+        yield event if keep or not getattr(event, "args", None) else event._replace(args=None)
 
 
 def _reporter(env: Environment, job: Job) -> Reporter:

@@ -131,12 +131,19 @@ def _run_start(event: Any) -> dict[str, Any]:
 
 
 def _task_start(event: Any) -> dict[str, Any]:
-    return {"id": event.id, "parent": None, "name": event.name, "args": getattr(event, "args", None)}
+    return {"id": event.id, "parent": None, "name": event.name, **_args(event)}
 
 
 def _task_saved(event: Any) -> dict[str, Any]:
     cached = not getattr(event, "replayed", True)
-    return {"id": event.id, "parent": None, "name": event.name, "cached": cached, "value": _value(event)}
+    return {
+        "id": event.id,
+        "parent": None,
+        "name": event.name,
+        "cached": cached,
+        **_args(event),
+        "value": _value(event),
+    }
 
 
 def _task_end(event: Any) -> dict[str, Any]:
@@ -153,7 +160,12 @@ def _task_error(event: Any) -> dict[str, Any]:
 def _attempt(event: Any) -> dict[str, Any]:
     ms = getattr(event, "ms", None)
     found = {"id": event.id, "name": event.name, "ms": None if ms is None else round(ms)}
-    return {**found, "attempt": getattr(event, "attempt", 0) or None}
+    return {**found, "attempt": getattr(event, "attempt", 0) or None, **_args(event)}
+
+
+def _args(event: Any) -> dict[str, Any]:
+    # Nodes of graphs have none.
+    return {"args": getattr(event, "args", None)}
 
 
 def _custom(event: Any) -> dict[str, Any]:

@@ -53,6 +53,7 @@ _QUESTION = _object(
     }
 )
 _FRAME = _object({"file": _TEXT, "line": _COUNT, "function": _TEXT, "source": _TEXT})
+_ARGS: Schema = {"type": "string", "description": "what the task was given, shortened, for people"}
 _ERROR = _object(
     {
         "type": _TEXT,
@@ -61,7 +62,7 @@ _ERROR = _object(
         "frames": _list({"anyOf": [_FRAME, _TEXT]}),
         "hint": _or_null(_TEXT),
     },
-    optional={"context": _TEXTS},
+    optional={"context": _TEXTS, "args": _ARGS},
 )
 _TASK = _object(
     {
@@ -70,6 +71,7 @@ _TASK = _object(
         "status": {"enum": ["done", "failed", "running"]},
         "cached": _BOOL,
         "ms": _or_null({"type": "number"}),
+        "args": _or_null(_ARGS),
     }
 )
 _ROW_OPTIONAL: dict[str, Schema] = {
@@ -84,6 +86,7 @@ _ROW_OPTIONAL: dict[str, Schema] = {
     "step": {"type": "integer"},
     "leads": _TEXTS,
     "node": _BOOL,
+    "args": _ARGS,
     "error": _object({"type": _TEXT, "message": _TEXT}),
     "value": _ANY,
 }
@@ -130,13 +133,14 @@ _CALL: dict[str, Schema] = {"id": {"type": "string", "description": "of the call
 _CALLER: dict[str, Schema] = {"parent": {**_or_null(_TEXT), "description": "id of the task or node that calls it"}}
 _EVENTS: dict[str, dict[str, Schema]] = {
     "run.start": {"name": _TEXT, "continued": _BOOL},
-    "task.start": {**_CALL, **_CALLER, "args": _or_null(_TEXT)},
-    "task.saved": {**_CALL, **_CALLER, "cached": _BOOL, "value": _ANY},
-    "task.end": {**_CALL, "ms": _MS, "attempt": _or_null(_COUNT), "value": _ANY},
+    "task.start": {**_CALL, **_CALLER, "args": _or_null(_ARGS)},
+    "task.saved": {**_CALL, **_CALLER, "cached": _BOOL, "args": _or_null(_ARGS), "value": _ANY},
+    "task.end": {**_CALL, "ms": _MS, "attempt": _or_null(_COUNT), "args": _or_null(_ARGS), "value": _ANY},
     "task.error": {
         **_CALL,
         "ms": _MS,
         "attempt": _or_null(_COUNT),
+        "args": _or_null(_ARGS),
         "error": _object({"type": _TEXT, "message": _TEXT}),
         "again_in": {**_or_null({"type": "number"}), "description": "seconds until it is tried again"},
     },
@@ -253,6 +257,7 @@ SCHEMAS: dict[str, Schema] = {
                         "ms": _COUNT,
                         "attempt": _COUNT,
                         "cached": _BOOL,
+                        "args": _or_null(_ARGS),
                         "parts": _list(_object({"from": _COUNT, "to": _COUNT, "status": _PART_STATUS})),
                     }
                 )

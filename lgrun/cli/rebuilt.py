@@ -29,6 +29,7 @@ class Rebuilder:
         self._before = 0
         self._running: set[Path] = set()
         self._tasks: set[Path] = set()
+        self._args: dict[Path, str | None] = {}
         self._done: set[Path] = set()
         self._hidden: set[Path] = set()
         self._numbers: dict[str, int] = {}
@@ -57,6 +58,7 @@ class Rebuilder:
         self.seq, self._read = point.seq, 0
         for known in (self._running, self._tasks, self._done, self._hidden):
             known.clear()
+        self._args.clear()
         if point.kind == "input":
             self.run, self._before = self.run + 1, point.step
             self._open.clear()
@@ -108,6 +110,7 @@ class Rebuilder:
 
     def _begin(self, point: Checkpoint, path: Path, name: str, at: str, args: str | None) -> Happening:
         self._running.add(path)
+        self._args[path] = args
         around = next((path[:n] for n in range(len(path) - 1, 0, -1) if path[:n] not in self._hidden), ())
         about: dict[str, Any] = {"id": task_id(point.id, path), "parent": task_id(point.id, around)}
         return Happening(type="task.start", at=at, run=self.run, name=name, depth=len(path), args=args, **about)
@@ -123,7 +126,12 @@ class Rebuilder:
         about: dict[str, Any] = {"at": write.at, "run": self.run, "id": task_id(point.id, path), "name": write.name}
         task = write.digest is not None or path in self._tasks
         # Of a node nobody is told which attempt it was.
-        about |= {"ms": write.ms, "depth": len(path), "attempt": (write.attempt or 1) if task else 0}
+        about |= {
+            "ms": write.ms,
+            "depth": len(path),
+            "args": self._args.get(path),
+            "attempt": (write.attempt or 1) if task else 0,
+        }
         if write.kind == "error":
             yield Happening(type="task.error", error=self.error(write.type or "", write.message or ""), **about)
             return

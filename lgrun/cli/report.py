@@ -7,6 +7,7 @@ from lgrun.cli.diagnostics import Problem, describe, error_document, explain
 from lgrun.cli.drive import Outcome
 from lgrun.cli.env import Environment, die_of
 from lgrun.cli.render.history import counted
+from lgrun.cli.render.plain import label
 from lgrun.cli.render.text import duration, one_line
 from lgrun.cli.session import command, resume_command
 from lgrun.cli.status import OF_THREAD, ExitStatus
@@ -58,8 +59,7 @@ def _print_run(
     if problem is not None:
         view.error = problem.document()
     elif outcome.error is not None:
-        task = outcome.failed.name if outcome.failed is not None else None
-        view.error = error_document(outcome.error, task, next(iter(view.next), None))
+        view.error = error_document(outcome.error, outcome.failed, next(iter(view.next), None))
     try:
         print_run(env, view)
     except Problem as missing:
@@ -107,7 +107,8 @@ def _failure(env: Environment, thread: str, outcome: Outcome, problem: Problem |
     from lgrun.errors import NotSerializableError, SwallowedInterruptError
 
     # The live view, which stays above, shows which task failed and when.
-    yield f"✗ {thread} failed" if env.paints() and outcome.failed is not None else f"✗ {_who_failed(outcome)}"
+    in_task = f" in {label(outcome.failed)}" if getattr(outcome.failed, "args", None) else ""
+    yield f"✗ {thread} failed{in_task}" if env.paints() and outcome.failed is not None else f"✗ {_who_failed(outcome)}"
     columns = env.screen()[0] - 2 if env.paints() else None
     lines = describe(outcome.error, str(env.cwd), verbose=env.flags.verbose > 0, columns=columns)
     if isinstance(outcome.error, (NotSerializableError, SwallowedInterruptError)):
@@ -122,7 +123,7 @@ def _who_failed(outcome: Outcome) -> str:
         return f"{one_line(outcome.name) or 'the workflow'} failed"
     ms, attempt = getattr(event, "ms", None), getattr(event, "attempt", 1)
     took = f" after {duration(ms / 1000)}" if ms is not None else ""
-    return f"{one_line(event.name)} failed{took}{f' (attempt {attempt})' if attempt > 1 else ''}"
+    return f"{label(event)} failed{took}{f' (attempt {attempt})' if attempt > 1 else ''}"
 
 
 def _steps_made(saver: BaseCheckpointSaver, saved: Saved) -> int:

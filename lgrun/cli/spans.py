@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from lgrun.cli.question import Question
-from lgrun.cli.render.text import parse_time
+from lgrun.cli.render.text import called, parse_time
 from lgrun.cli.render.values import readable
 from lgrun.cli.timeline import Row
 
@@ -41,6 +41,11 @@ class Bar:
     kind: str
     row: Row
     parts: list[Part] = field(default_factory=list)
+
+    @property
+    def label(self) -> str:
+        """Return the name, of a task with what it was given, safe for a terminal."""
+        return called(self.name, self.row.args)
 
     @property
     def status(self) -> str:
@@ -88,6 +93,7 @@ class Timeline:
                     "ms": round(bar.seconds * 1000),
                     "attempt": bar.attempt,
                     "cached": bar.row.cached,
+                    "args": bar.row.args,
                     "parts": [
                         {
                             "from": round((part.start - start) * 1000),

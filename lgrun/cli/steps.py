@@ -67,7 +67,7 @@ def step_document(row: Row, rows: Sequence[Row]) -> dict[str, Any]:
 
 def step_page(row: Row, rows: Sequence[Row]) -> Iterator[str]:
     """Draw a row for a person, its value whole."""
-    what, detail, took = cells(row, cut=100)
+    what, detail, took = cells(row, cut=100, args=200)
     yield "  ".join(part for part in (f"#{row.n}", f"run {row.run}", clock(row.at), what, took) if part)
     if row.error is not None:
         yield f"  {one_line(f'{row.error[0]}: {row.error[1]}')}"

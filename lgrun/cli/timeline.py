@@ -43,6 +43,7 @@ class Row:
         leads: the nodes that run in that step, or to which a node's result leads beside its edges.
         path: where in the workflow a task is: one (strand, position) per level.
         node: it is a node of a graph; `value` is what it wrote.
+        args: summary of what a task was given.
     """
 
     n: int = 0
@@ -66,6 +67,7 @@ class Row:
     leads: list[str] = field(default_factory=list)
     path: Path = ()
     node: bool = False
+    args: str | None = None
 
     @property
     def source(self) -> str | None:
@@ -88,6 +90,7 @@ class Row:
             "step": self.step,
             "leads": self.leads or None,
             "node": self.node or None,
+            "args": self.args,
             "error": self.error and {"type": self.error[0], "message": self.error[1]},
         }
         found |= {key: value for key, value in optional.items() if value is not None}
@@ -169,13 +172,15 @@ def _write_rows(write: PendingWrite, started: dict[Any, Row], asked: dict[str, R
     match write.kind:
         case "start":
             if key not in started:
-                started[key] = Row(run=0, at=write.at, kind="task", name=write.name, status="running", path=write.path)
-                yield started[key]
+                row = Row(run=0, at=write.at, kind="task", name=write.name, status="running", path=write.path)
+                row.args = write.args
+                started[key] = row
+                yield row
         case "result" | "error" if write.path != () and key in started:
             _finish(started.pop(key), write)
         case "result" | "error":
             kind = "task" if write.path != () else "error"
-            row = Row(run=0, at=write.at, kind=kind, name=write.name, path=write.path)
+            row = Row(run=0, at=write.at, kind=kind, name=write.name, path=write.path, args=write.args)
             # Only calls of tasks have a digest, that of their arguments.
             row.node = kind == "task" and write.digest is None
             _finish(row, write)

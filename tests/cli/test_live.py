@@ -285,7 +285,8 @@ def test_many_tasks(lgrun: World) -> None:
 
     lines = [re.sub(r"\d+ms|\d\.\ds", "0s", line) for line in shown.everything()]
     assert [line for line in lines if re.fullmatch(r"… fetch  \d+ done", line)]
-    assert lines.count("✗ fetch  0s") == 1
+    assert lines.count("✗ fetch  0s  7") == 1
+    assert "✗ t failed in fetch(7)" in lines
     assert lines.count("  ValueError: page 7") == 1
     # Nothing of the views drawn before is left.
     assert not [line for line in lines if line.startswith("●")]
@@ -301,10 +302,10 @@ def test_error_is_shown_once(lgrun: World) -> None:
 
     assert shown.text().count("ValueError: net \\x1b[31mred") == 1
     assert piped.count("ValueError: net \\x1b[31mred") == 1
-    assert piped.splitlines()[2].startswith("✗ second failed after")
+    assert piped.splitlines()[2].startswith("✗ second(1) failed after")
     # The view has said of the task what there is to say.
     assert len(re.findall("✗ second", shown.text())) == 1
-    assert "✗ t failed" in shown.lines()
+    assert "✗ t failed in second(1)" in shown.lines()
 
 
 def test_caught_error_is_shown(lgrun: World) -> None:
@@ -319,7 +320,7 @@ def test_caught_error_is_shown(lgrun: World) -> None:
     piped = lgrun("invoke", "flaky.py", "-t", "p").stderr
 
     assert "ValueError: net" in shown.text()
-    assert "✗ second ValueError: net" in piped
+    assert "✗ second(1) ValueError: net" in piped
 
 
 def colours(shown: Screen) -> list[str]:

@@ -138,7 +138,7 @@ def test_failed_run_is_continued(lgrun: World) -> None:
     done = lgrun("resume", "t")
 
     assert (failed.code, failed.stdout) == (1, "")
-    assert "✗ second failed" in failed.stderr
+    assert "✗ second(1) failed" in failed.stderr
     assert "flaky.py:16 in second" in failed.stderr
     assert "1 finished task is kept.  continue:  lgrun resume t" in failed.stderr
     assert "\x1b" not in failed.stderr

@@ -175,7 +175,7 @@ def test_timeline_of_a_thread(threads: World) -> None:
     text = threads("show", "waits", "--timeline").stdout.splitlines()
 
     assert re.fullmatch(r"waits  waiting  run 1, \S+ from \d\d:\d\d:\d\d", text[0])
-    assert [line.split()[:2] for line in text[1:4]] == [["✓", "draft"], ["?", "q1"], ["?", "q2"]]
+    assert [line.split()[:2] for line in text[1:4]] == [["✓", 'draft("cats")'], ["?", "q1"], ["?", "q2"]]
     assert all(_cells(line) for line in text[1:4])
     document = threads("show", "waits", "--timeline", "--json").json
     jsonschema.validate(document, SCHEMAS["timeline"])

@@ -49,7 +49,7 @@ def _print(env: Environment, rows: "Sequence[Row]") -> None:
     if wants_document(env):
         print_rows(env, [row.document() for row in rows])
     elif env.stdout_is_tty():
-        lines = [(str(row.n), clock(row.at), *cells(row, cut=60)) for row in rows]
+        lines = [(str(row.n), clock(row.at), *cells(row, cut=60, args=24)) for row in rows]
         env.put(table(("#", "TIME", "WHAT", "", "TOOK"), lines, width=env.width(), cut=3))
     else:
         env.put(tsv([(str(row.n), row.at, *cells(row, cut=None)) for row in rows]))

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from lgrun.cli.render.context import columns_of
 from lgrun.cli.render.history import clock
-from lgrun.cli.render.text import duration, one_line
+from lgrun.cli.render.text import duration
 from lgrun.cli.render.thread import SYMBOLS
 from lgrun.cli.spans import Bar, Timeline
 
@@ -39,7 +39,7 @@ def span_line(timeline: Timeline) -> str:
 
 def timeline_lines(timeline: Timeline, width: int) -> Iterator[str]:
     """Draw the bars in `width` columns."""
-    labels = [f"{symbol(bar)} {one_line(bar.name)}" for bar in timeline.bars]
+    labels = [f"{symbol(bar)} {bar.label}" for bar in timeline.bars]
     took_by = [took(bar) for bar in timeline.bars]
     names = min(max(map(columns_of, labels), default=0), max(width // 3, 1))
     room = width - names - max(map(len, took_by), default=0) - 4

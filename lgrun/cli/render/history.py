@@ -4,17 +4,23 @@ from collections import Counter
 from collections.abc import Sequence
 
 from lgrun.cli.question import Question
-from lgrun.cli.render.text import brief, dump, duration, one_line, parse_time, shorten
+from lgrun.cli.render.text import brief, called, dump, duration, one_line, parse_time, shorten
 from lgrun.cli.render.values import readable
 from lgrun.cli.timeline import Row
 
 _WORDS = {"continue": "go on", "stop": "stopped"}
 
 
-def cells(row: Row, *, cut: int | None) -> tuple[str, str, str]:
-    """Return what happened, its detail and how long it took; the detail cut to `cut` characters."""
+def cells(row: Row, *, cut: int | None, args: int = 0) -> tuple[str, str, str]:
+    """Return what happened, its detail and how long it took.
+
+    Args:
+        row: of the history.
+        cut: characters of the detail, None for all.
+        args: characters of what a task was given.
+    """
     detail = _detail(row)
-    return what_happened(row), shorten(one_line(detail), cut) if cut else one_line(detail), _took(row)
+    return what_happened(row, args), shorten(one_line(detail), cut) if cut else one_line(detail), _took(row)
 
 
 def clock(at: str) -> str:
@@ -23,10 +29,10 @@ def clock(at: str) -> str:
     return at if moment is None else moment.astimezone().strftime("%H:%M:%S")
 
 
-def what_happened(row: Row) -> str:
+def what_happened(row: Row, args: int = 0) -> str:
     """Return the word for a row: the name of a task, else what kind it is."""
     if row.kind == "task":
-        return one_line(row.name)
+        return called(row.name, row.args, args)
     if row.kind == "ask":
         return f"ask q{row.q}"
     if row.kind == "step":

@@ -9,7 +9,7 @@ from typing import Any
 from lgrun.cli.question import Question
 from lgrun.cli.render.bars import WORDS, symbol, took
 from lgrun.cli.render.svg import MOST, STYLE, escaped, summary, svg
-from lgrun.cli.render.text import brief, dump, duration, parse_time, printable, seconds_between, shorten
+from lgrun.cli.render.text import brief, called, dump, duration, parse_time, printable, seconds_between, shorten
 from lgrun.cli.render.thread import SYMBOLS, ThreadView
 from lgrun.cli.render.values import readable
 from lgrun.cli.spans import Bar, Timeline
@@ -124,7 +124,7 @@ def _next(view: ThreadView) -> Iterator[str]:
 def _outcome(view: ThreadView, whole: Callable[[str], str]) -> Iterator[str]:
     if view.error is not None:
         error = view.error
-        where = f" in {escaped(str(error['task']))}" if error.get("task") else ""
+        where = f" in {escaped(called(str(error['task']), error.get('args')))}" if error.get("task") else ""
         text = f'<p class="status-failed">✗ {escaped(str(error["type"]))}{where}</p>\n{_block(str(error["message"]))}'
         frames = "\n".join(str(line) for line in reversed(error.get("frames") or ()))
         yield from _section("error", "Error", text + (_details("Where", frames, _MOST, "") if frames else ""))
@@ -165,7 +165,7 @@ def _task(bar: Bar, limit: int, whole: Callable[[str], str]) -> str:
         value = _value(readable(row.value), limit, whole(str(row.n))) if row.status == "done" else ""
     state = f"{symbol(bar)} {WORDS.get(bar.status, bar.status)}"
     return (
-        f'<tr><td class="number">{row.n}</td><th scope="row">{escaped(shorten(bar.name, 80))}</th>'
+        f'<tr><td class="number">{row.n}</td><th scope="row">{escaped(shorten(bar.label, 80))}</th>'
         f'<td class="state status-{bar.status}">{state}</td>'
         f'<td class="number">{took(bar)}</td><td class="value">{value}</td></tr>\n'
     )

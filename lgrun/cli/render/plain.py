@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from lgrun.cli.diagnostics import headline
-from lgrun.cli.render.text import brief, duration, one_line, shorten, token_text
+from lgrun.cli.render.text import brief, called, duration, one_line, shorten, token_text
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -93,18 +93,17 @@ class Reporter:
         for n, event in enumerate(held):
             # A node fails with the error of its task.
             if event.error is not told and event.error not in errors[:n]:
-                self.env.note(f"✗ {one_line(event.name)} {_error(event.error)}{attempt_of(event)}")
+                self.env.note(f"✗ {label(event)} {_error(event.error)}{attempt_of(event)}")
 
     def _task_start(self, event: Any) -> None:
         if self.env.flags.verbose:
-            args = f" {shorten(one_line(event.args), 100)}" if event.args else ""
-            self.env.note(f"  {one_line(event.name)}{args} …")
+            self.env.note(f"  {label(event, 100)} …")
 
     def _task_end(self, event: Any) -> None:
-        self.env.note(f"✓ {one_line(event.name)} {duration(event.ms / 1000)}{attempt_of(event)}")
+        self.env.note(f"✓ {label(event)} {duration(event.ms / 1000)}{attempt_of(event)}")
 
     def _task_saved(self, event: Any) -> None:
-        self.env.note(f"⟲ {one_line(event.name)} {'saved' if event.replayed else 'cached'}")
+        self.env.note(f"⟲ {label(event)} {'saved' if event.replayed else 'cached'}")
 
     def _node_start(self, event: Any) -> None:
         if self.env.flags.verbose:
@@ -118,8 +117,8 @@ class Reporter:
         self.env.note(f"⟲ {one_line(event.name)} saved")
 
     def _task_retry(self, event: Any) -> None:
-        self.env.note(f"✗ {one_line(event.name)} {_error(event.error)} (attempt {event.attempt})")
-        self.env.note(f"↻ {one_line(event.name)} again in {duration(event.delay)}")
+        self.env.note(f"✗ {label(event)} {_error(event.error)} (attempt {event.attempt})")
+        self.env.note(f"↻ {label(event)} again in {duration(event.delay)}")
 
     def _token(self, event: Any) -> None:
         if event.kind != "token" or not self.env.flags.verbose:
@@ -150,6 +149,11 @@ class Reporter:
 def is_node(event: Any) -> bool:
     """Tell whether a step that begins is a node of a graph: the body of a functional workflow has no other cause."""
     return bool(event.triggers != ("__start__",))
+
+
+def label(event: Any, width: int = 40) -> str:
+    """Write a task's name with what it was given, cut to `width`."""
+    return called(event.name, getattr(event, "args", None), width)
 
 
 def custom_line(event: Any) -> str:

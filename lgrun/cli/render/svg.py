@@ -73,13 +73,13 @@ def _pieces(timeline: Timeline, bars: list[Bar], title: str, height: int) -> Ite
         yield f'<line x1="{x}" x2="{x}" y1="{_TOP - 4}" y2="{_TOP + _ROW * len(bars)}"/>'
     for number, bar in enumerate(bars):
         middle = _TOP + _ROW * number + 16
-        yield f'\n<text x="12" y="{middle}">{symbol(bar)} {escaped(shorten(bar.name, 29))}</text>'
+        yield f'\n<text x="12" y="{middle}">{symbol(bar)} {escaped(shorten(bar.label, 29))}</text>'
         for part in bar.parts:
             left = _LEFT + _ACROSS * timeline.scale.place(part.start)
             wide = max(_LEFT + _ACROSS * timeline.scale.place(part.end) - left, 2)
             left = min(left, _LEFT + _ACROSS - wide)
             yield f'<rect class="{part.status}" x="{left:.1f}" y="{middle - 12}" width="{wide:.1f}" height="15" rx="2">'
-            yield f"<title>{escaped(shorten(bar.name, 29))}: {WORDS.get(part.status, part.status)}</title></rect>"
+            yield f"<title>{escaped(shorten(bar.label, 29))}: {WORDS.get(part.status, part.status)}</title></rect>"
         yield f'<text x="{_LEFT + _ACROSS + 8}" y="{middle}">{took(bar)}</text>'
     if timeline.scale.shortened:
         yield f'\n<text x="{_LEFT}" y="{height - 12}">{SHORTENED}</text>'

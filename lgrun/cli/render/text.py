@@ -75,6 +75,11 @@ def shorten(text: str, width: int) -> str:
     return text if len(text) <= width else text[: max(width - 1, 0)] + "…"
 
 
+def called(name: str, args: str | None, width: int = 40) -> str:
+    """Write a task's name with what it was given, if that is known: `t(17)`; the arguments cut to `width`."""
+    return f"{one_line(name)}({shorten(one_line(args), width)})" if args and width else one_line(name)
+
+
 def brief(value: Any, width: int = 60) -> str:
     """Return a plain value as JSON on one line, cut to `width`."""
     if isinstance(value, str) and len(value) > width:

@@ -10,7 +10,7 @@ from typing import Any
 from lgrun.checkpoint.base import Encoded
 from lgrun.cli.question import Question
 from lgrun.cli.render.context import shortened
-from lgrun.cli.render.text import brief, duration, one_line, parse_time, shorten
+from lgrun.cli.render.text import brief, called, duration, one_line, parse_time, shorten
 from lgrun.cli.render.values import readable
 from lgrun.cli.status import OF_THREAD
 from lgrun.cli.timeline import Row, last_error
@@ -102,6 +102,7 @@ def _task_document(row: Row) -> dict[str, Any]:
         "status": row.status,
         "cached": row.cached,
         "ms": None if row.ms is None else round(row.ms),
+        "args": row.args,
     }
 
 
@@ -116,6 +117,7 @@ def recorded_error(rows: Sequence[Row]) -> dict[str, Any] | None:
         "task": row.name or None,
         "frames": [str(line) for line in row.trace or ()],
         "hint": None,
+        **({} if row.args is None else {"args": row.args}),
     }
 
 
@@ -177,7 +179,7 @@ def question_lines(question: Question, more: str) -> Iterator[str]:
 
 
 def _error_lines(error: dict[str, Any]) -> list[str]:
-    task = f"  in {one_line(str(error['task']))}" if error.get("task") else ""
+    task = f"  in {called(str(error['task']), error.get('args'))}" if error.get("task") else ""
     return [f"{error['type']}: {shorten(one_line(str(error['message'])), 300)}{task}"]
 
 
@@ -193,7 +195,7 @@ def task_line(row: Row) -> str:
     symbol = SYMBOLS.get(row.status or "", "?")
     took = f"  {duration(row.ms / 1000)}" if row.ms is not None else ""
     detail = f"  {row.error[0]}: {shorten(one_line(row.error[1]), 100)}" if row.error else ""
-    return f"{symbol} {one_line(row.name)}{took}{'  (cached)' if row.cached else ''}{detail}"
+    return f"{symbol} {called(row.name, row.args)}{took}{'  (cached)' if row.cached else ''}{detail}"
 
 
 def ago(at: str, now: datetime) -> str:

@@ -182,9 +182,11 @@ def _row(node: Node, now: float, indent: int) -> Row:
         notes.append(_so_far(now - node.since))
     if node.attempt > 1:
         notes.append(f"attempt {node.attempt}")
-    remark = node.args if node.state != "failed" else ""
+    remark = node.args
     if node.error is not None:
-        remark = one_line(headline(node.error))
+        # The error matters more: it is given the room.
+        args = f"{shorten(node.args, 24)}  " if node.args else ""
+        remark = args + one_line(headline(node.error))
     return Row(indent, node.state, one_line(node.name), "  ".join(notes), remark)
 
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from lgrun.cli.render.live import LiveReporter
 from lgrun.cli.render.plain import Reporter
-from lgrun.cli.render.text import brief, one_line, parse_time, shorten
+from lgrun.cli.render.text import brief, called, one_line, parse_time, shorten
 from lgrun.cli.render.values import readable
 
 if TYPE_CHECKING:
@@ -97,7 +97,9 @@ def last_line(view: "ThreadView", left: "Left") -> str:
     following = f"  {view.next[0]}" if view.next else ""
     if left.status == "failed" and view.error is not None:
         why = shorten(one_line(f"{view.error['type']}: {view.error['message']}"), 200)
-        return f"✗ {thread} failed: {why}{following}"
+        args = view.error.get("args")
+        where = f" in {called(str(view.error['task']), args)}" if args else ""
+        return f"✗ {thread} failed{where}: {why}{following}"
     return f"{_LAST[left.status].format(thread)}{following}"
 
 
