@@ -116,6 +116,7 @@ def run(env: Environment, job: Job, payload: Any, *, timeout: float | None = Non
     Raises:
         ThreadBusyError, EmptyInputError, UnknownInterruptError: see `Workflow.events`.
     """
+    from lgrun.cli.session import resume_command
     from lgrun.errors import ReplayMismatchError, StateError
 
     config = {"configurable": {**job.config, "thread_id": job.thread}}
@@ -129,7 +130,7 @@ def run(env: Environment, job: Job, payload: Any, *, timeout: float | None = Non
     failures: list[Any] = []
     with (
         _reporter(env, job) as reporter,
-        _signals(reporter, events.cancel) as caught,
+        _signals(reporter, events.cancel, resume_command(env, job.thread)) as caught,
         _time_limit(reporter, events.cancel, timeout) as over,
     ):
         try:
@@ -210,7 +211,7 @@ if hasattr(os, "register_at_fork"):
 
 
 @contextmanager
-def _signals(reporter: Reporter, cancel: Callable[[str], None]) -> Iterator[list[int]]:
+def _signals(reporter: Reporter, cancel: Callable[[str], None], resume: str) -> Iterator[list[int]]:
     """Stop the run in good order at the first signal; the second one of a kind kills, as the system does it.
 
     Yields:
@@ -227,7 +228,10 @@ def _signals(reporter: Reporter, cancel: Callable[[str], None]) -> Iterator[list
         _thread.start_new_thread(_cancel, (cancel, signal.Signals(signum).name, cancelled))
         cancelled.acquire(timeout=_SOON)
         reporter.say(message)
-        if signum != signal.SIGINT:
+        if signum == signal.SIGINT:
+            # Whoever presses it again is told nothing more.
+            reporter.say(f"  continue later:  {resume}")
+        else:
             _thread.start_new_thread(_kill_later, (signum, reporter))
 
     def leave(signum: int, _frame: Any) -> None:

@@ -39,12 +39,21 @@ def note_settings(env: Environment, standing: "Standing", settings: "Settings") 
 
 def say_what_died(env: Environment, standing: "Standing") -> None:
     """Name the tasks whose outcome nobody knows: what they did outside may be done twice."""
+    from lgrun.cli.render.text import called
     from lgrun.cli.timeline import timeline
 
-    rows = timeline([standing.saved] if standing.saved is not None else [])
-    running = ", ".join(row.name for row in rows if row.status == "running")
-    if running:
-        env.note(f"! the last run died while {running} ran, so that runs again")
+    running: dict[str, list[str]] = {}
+    for row in timeline([standing.saved] if standing.saved is not None else []):
+        if row.kind in ("input", "continue", "answer", "fork"):
+            # What an earlier run had begun, the one after it has taken up.
+            running.clear()
+        elif row.status == "running":
+            running.setdefault(row.name, []).append(called(row.name, row.args))
+    names = [
+        calls[0] if len(calls) == 1 else f"{called(name, None)} ({len(calls)} times)" for name, calls in running.items()
+    ]
+    if names:
+        env.note(f"! the last run died while {', '.join(names)} ran, so that runs again")
 
 
 def still_waiting(

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from .conftest import World
-from .sources import HELD, SLOW
+from .sources import HEAD, HELD, SLOW
 
 
 def wait_for(path: Path) -> None:
@@ -146,6 +146,40 @@ def test_kill(lgrun: World) -> None:
     assert shown["tasks"][0]["status"] == "running"
     assert lgrun("invoke", "held.py", "0", "-t", "t").code == 2
     assert lgrun("resume", "t").stdout == '"after"\n'
+
+
+def test_what_died_is_counted(lgrun: World) -> None:
+    """Of many calls of a task that ran when the process was killed, the message says how many there were."""
+    lgrun.write(
+        "many.py",
+        HEAD
+        + """
+import os, time
+
+@task
+def work(i):
+    while not os.path.exists("go"):
+        time.sleep(0.01)
+
+@task
+def other(name):
+    work(9).result()
+
+@entrypoint()
+def wf(n: int):
+    return [call.result() for call in [other("a"), *(work(i) for i in range(n))]]
+""",
+    )
+    process = lgrun.start("invoke", "many.py", "4", "-t", "t")
+    while len(lgrun("show", "t", "--json").json["tasks"]) < 6:
+        pass
+    process.kill()
+    finish(process)
+    lgrun.write("go", "")
+
+    said = lgrun("resume", "t").stderr
+
+    assert said.splitlines()[0] == '! the last run died while other("a"), work (5 times) ran, so that runs again'
 
 
 def test_background_job(lgrun: World) -> None:

@@ -66,10 +66,16 @@ class Reporter:
         """Say what must be said before the process dies with this exit code. Called from any thread."""
 
     def running(self) -> str:
-        """Say which tasks are running and for how long: `draft (12s so far)`."""
+        """Say which tasks are running and for how long: `draft (12s so far), read (3 times, 4s so far)`."""
         now = self.env.monotonic()
         # A copy: this is called from a signal handler.
-        tasks = [f"{one_line(name)} ({duration(now - since)} so far)" for name, since in list(self._started.values())]
+        since: dict[str, list[float]] = {}
+        for name, began in list(self._started.values()):
+            since.setdefault(name, []).append(began)
+        tasks = [
+            f"{one_line(name)} ({f'{len(each)} times, ' * (len(each) > 1)}{duration(now - min(each))} so far)"
+            for name, each in since.items()
+        ]
         return ", ".join(tasks[:3]) + (f" and {len(tasks) - 3} more" if len(tasks) > 3 else "")
 
     def _is_shown(self, event: Any) -> bool:
