@@ -260,8 +260,8 @@ class CheckpointReached(NamedTuple):
 class ReplayMismatch(NamedTuple):
     """The workflow made another call than the one recorded.
 
-    `recorded` and `now` describe both for people; `where` is `file:line` of the call; `used` tells whether the
-    recorded result was handed on all the same.
+    `recorded` and `now` describe both for people; `where` is `file:line` of the call, empty if none is made any more;
+    `used` tells whether the recorded result was handed on all the same.
     """
 
     name: str

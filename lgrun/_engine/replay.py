@@ -20,6 +20,10 @@ from lgrun.checkpoint.base import ANY_ARGUMENTS, Encoded, Path, PendingWrite
 # --- calls ------------------------------------------------------------------------------------------------------------
 
 
+GONE = "nothing"
+"""What the code makes now of a recorded call that it does not make any more; that is nowhere."""
+
+
 class Mismatch(NamedTuple):
     """The code makes another call than the one recorded; `used` if the recorded result is handed on all the same."""
 

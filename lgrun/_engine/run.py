@@ -362,11 +362,12 @@ class Run:
         Raises:
             ReplayMismatchError: the run was told not to go on then.
         """
-        where = self.caller()
+        where = "" if mismatch.now == replay.GONE else self.caller()
         ns = () if frame is None else frame.ns
         recorded, calls, used = mismatch
         self.emit(ReplayMismatch(name=name, recorded=recorded, now=calls, where=where, used=used, ns=ns))
-        message = f"recorded {recorded}, the code now calls {calls} at {where}"
+        message = f"recorded {recorded}"
+        message += f", the code now calls {calls} at {where}" if where else "; the code no longer calls it"
         on_change = self.settings.on_change
         if on_change == "library":
             logging.getLogger("lgrun").warning("replay mismatch: %s", message)
@@ -378,7 +379,7 @@ class Run:
     def check_unreached(self, frame: Frame) -> None:
         """Report results that were recorded for `frame` and that its finished code did not ask for."""
         for call in self.calls.unreached(frame.path):
-            self.mismatch(frame.name, replay.Mismatch(call, "nothing", True), frame)
+            self.mismatch(frame.name, replay.Mismatch(call, replay.GONE, True), frame)
 
     def rewind(self, path: Path) -> None:
         """The frame at `path` runs again from its top."""

@@ -70,6 +70,25 @@ def test_in_a_script(changed: World) -> None:
     assert changed("resume", "t", "--value", "5", "--on-change", "ask").stdout == "5\n"
 
 
+def test_a_call_that_is_gone(lgrun: World) -> None:
+    """The code no longer makes a recorded call: that is said, and no place in a library."""
+    source = HEAD + "\n\n@task\ndef a(i):\n    return i\n\n@entrypoint()\ndef wf(n: int):\n    "
+    lgrun.write("wf.py", source + "a(n).result()\n    return interrupt('q')\n")
+    lgrun("invoke", "wf.py", "1", "-t", "t")
+    lgrun.write("wf.py", source + "return interrupt('q')\n")
+
+    said = lgrun("resume", "t", "--value", "5").stderr
+    lgrun.write("wf.py", source + "a(n).result()\n    return interrupt('q')\n")
+    lgrun("invoke", "wf.py", "1", "-t", "u")
+    lgrun.write("wf.py", source + "return interrupt('q')\n")
+    event = lgrun("resume", "u", "--value", "5", "--ndjson").stdout
+
+    sentence = "the code changed: recorded a(1); the code no longer calls it"
+    assert f"! {sentence}" in said.splitlines()
+    assert f'"message": "{sentence}"' in event
+    assert "threading.py" not in said + event
+
+
 def test_once(changed: World) -> None:
     """invoke --once asks the same."""
     command = ["invoke", "ask.py", "-t", "t", "a=1", "--once", "--on-change", "ask"]

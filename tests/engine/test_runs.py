@@ -645,7 +645,7 @@ def test_a_removed_task_is_reported(saver: BaseCheckpointSaver, caplog: Any) -> 
     keep[0] = False
 
     assert flow.invoke(Command(resume="k"), THREAD) == "k"
-    assert "recorded double(1), the code now calls nothing" in caplog.text
+    assert "recorded double(1); the code no longer calls it" in caplog.text
 
 
 def test_cancelling_a_run_keeps_what_is_done(saver: BaseCheckpointSaver) -> None:

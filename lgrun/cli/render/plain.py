@@ -171,6 +171,8 @@ def custom_line(event: Any) -> str:
 def warning_line(event: Any) -> str:
     """Draw that the code made another call than the one recorded."""
     recorded, now = one_line(event.recorded), one_line(event.now)
+    if not event.where:
+        return f"! the code changed: recorded {recorded}; the code no longer calls it"
     outcome = "the recorded result is used" if event.used else "it runs"
     return f"! the code changed: recorded {recorded}, now {now} at {one_line(event.where)} ({outcome})"
 
