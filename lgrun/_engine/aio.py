@@ -86,7 +86,10 @@ class AsyncDriver:
             case Sleep():
                 await self._sleep(step.seconds)
             case HandOver():
-                await step.reader.hand_over(step.hold)
+                try:
+                    await step.reader.hand_over(step.hold)
+                except asyncio.CancelledError:
+                    raise RunCancelled("cancelled") from None
             case Together():
                 return await self._together(step)
             case Settle():
@@ -205,17 +208,22 @@ class AsyncDriver:
         for call, path in zip(calls, step.paths, strict=True):
             self._list(call, path)
         left: set[asyncio.Task[Any]] = set(calls)
+        cancelled = False
         while left:
             try:
                 done, left = await asyncio.wait(left, return_when=asyncio.FIRST_COMPLETED)
                 stop = any(_failed(call) for call in done)
             except asyncio.CancelledError:
                 # The calls end as cancelled, and the run with them, in good order.
-                stop = True
+                stop = cancelled = True
             if stop:
                 for call in left:
                     call.cancel()
-        return [Raised(RunCancelled("cancelled")) if call.cancelled() else call.result() for call in calls]
+        outcomes = [Raised(RunCancelled("cancelled")) if call.cancelled() else call.result() for call in calls]
+        if cancelled and all(isinstance(outcome, Returned) for outcome in outcomes):
+            # They had come to their ends, and nothing would know of it.
+            outcomes[0] = Raised(RunCancelled("cancelled"))
+        return outcomes
 
     async def _settle(self, step: Settle) -> None:
         cancelled: asyncio.CancelledError | None = None

@@ -31,7 +31,7 @@ from lgrun._engine.project import shown
 from lgrun._engine.run import Run
 from lgrun._engine.snapshot import standing
 from lgrun._engine.steps import Course, steps, wrote
-from lgrun.checkpoint.base import Checkpoint, PendingWrite, Saved
+from lgrun.checkpoint.base import Checkpoint, Claim, PendingWrite, Saved
 from lgrun.checkpoint.document import new_checkpoint_id
 from lgrun.errors import GraphDrained, GraphInterrupt, NotSerializableError, ReplayMismatchError
 from lgrun.types import Interrupt, StateUpdate
@@ -61,13 +61,14 @@ def run_flow(run: Run, input: Any) -> Life[RunEnded]:
             outcome = yield from steps(course, opened.state)
         except GeneratorExit:
             raise
-        except KeyboardInterrupt as error:
-            # Between two pieces of the user's code it stops the run as in one of them: what is known is saved.
-            outcome = Raised(error)
-        except BaseException:
+        except Exception:
             # Whatever happens, no call is left running when the thread is released.
             yield Settle(cancel=True)
             raise
+        except BaseException as error:
+            # An interrupt, or a cancellation. Between two pieces of the user's code it stops the run as in one of them:
+            # what is known is saved.
+            outcome = Raised(error)
         if isinstance(outcome, Raised):
             return (yield from _stopped(course, outcome.error))
         output: Output = outcome.value
@@ -174,9 +175,15 @@ class _Own(Course):
         if point.next and run.settings.durability == "exit":
             go_on(run, point, first=point)
             return
-        yield Io(partial(run.claim.put, point))
+        yield Io(partial(self._put, run.claim, point))
         if point.next:
             go_on(run, point)
+
+    def _put(self, claim: Claim, point: Checkpoint) -> None:
+        claim.put(point)
+        if not point.next:
+            # A cancellation that comes from now on leaves no record beside the end.
+            self.run.journal = None
 
 
 # --- the end ----------------------------------------------------------------------------------------------------------
