@@ -60,6 +60,8 @@ class Examiner:
             return Finding(path, verdict, problem, remedy)
         try:
             mend()
+        except FileNotFoundError:
+            pass  # Another process has removed it meanwhile.
         except OSError as error:
             return Finding(path, "unreadable", f"{problem}; {remedy}: {error.strerror}")
         return Finding(path, verdict, problem, remedy, mended=True)
@@ -71,18 +73,17 @@ class Examiner:
 
     def inside(self, name: str, parent: int, check: Callable[[int, str], Iterator[Finding]]) -> Iterator[Finding]:
         """Check a directory. `name` is its path, too, where it is directly in the state directory."""
+        fd, entry = None, os.path.basename(name)
         try:
-            fd = self.fs.open_dir(os.path.basename(name), parent)
-        except OSError as error:
-            yield self.failed(name, error)
-            return
-        try:
+            fd = self.fs.open_dir(entry, parent)
             yield from self.mode(name, fd, 0o700)
             yield from check(fd, name)
         except OSError as error:
-            yield self.failed(name, error)
+            if not isinstance(error, FileNotFoundError) or (fd is not None and self.fs.is_at(fd, entry, parent)):
+                yield self.failed(name, error)  # Else it was deleted meanwhile.
         finally:
-            self.fs.close(fd)
+            if fd is not None:
+                self.fs.close(fd)
 
     def mode(self, path: str, fd: int, wanted: int) -> Iterator[Finding]:
         """Check who else may read and write."""

@@ -366,3 +366,31 @@ def test_setting_aside_twice(state: Path) -> None:
         assert any(finding.mended for finding in found(state, mend=True))
     assert [journal.with_name(f"{JOURNAL}.damaged{n}").read_bytes() for n in ("", "2")] == kept
     assert names(state) == ["task2"]
+
+
+def test_a_thread_that_is_deleted_meanwhile(state: Path) -> None:
+    """It is no finding that a thread is not there any more."""
+    claim = FileSaver(state).claim("u")
+    claim.put(checkpoint(1, thread="u"))
+    claim.release()
+    for name in ("t", "u"):
+        (state / "threads" / name / ".tmp-1").write_text("")
+
+    looking = examine(state)
+    first = next(looking)
+    FileSaver(state).delete_thread("u")
+
+    assert [found.path for found in (first, *looking)] == ["threads/t/.tmp-1"]
+
+
+def test_trash_that_another_process_removes_meanwhile(state: Path) -> None:
+    """It is gone, as it should be."""
+    for name in ("1", "2"):
+        (state / "trash" / name).mkdir(mode=0o700, parents=True)
+    (state / "trash").chmod(0o700)
+
+    looking = examine(state, mend=True)
+    first = next(looking)
+    (state / "trash" / "2").rmdir()
+
+    assert [(found.path, found.mended) for found in (first, *looking)] == [("trash/1", True), ("trash/2", True)]
