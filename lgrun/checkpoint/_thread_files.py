@@ -110,7 +110,7 @@ class ThreadFiles:
         self.reopened = reopened
         self.read: ReadJournal | None = None
 
-    def exists(self) -> bool:
+    def exists(self, *, again: bool = True) -> bool:
         """Say whether the thread was ever put; its directory alone may be there from a run that was not.
 
         Raises:
@@ -119,9 +119,10 @@ class ThreadFiles:
         try:
             data = self.fs.read_file(NOTE, self.fd)
         except FileNotFoundError:
-            if any(part_of(name) for name in self.fs.listdir(self.fd)):
-                raise DamagedStateError(f"{self.path}/{NOTE} is missing; nothing was changed") from None
-            return False
+            begun = any(part_of(name) for name in self.fs.listdir(self.fd))
+            if not begun or again:
+                return begun and self.exists(again=False)  # It is written first, so it may have come meanwhile.
+            raise DamagedStateError(f"{self.path}/{NOTE} is missing; nothing was changed") from None
         found = decode_note("thread", data, f"{self.path}/{NOTE}").get("thread")
         if found != self.thread_id:
             raise DamagedStateError(f"{self.path} is the directory of another thread; nothing was changed")

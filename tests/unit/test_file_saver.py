@@ -365,6 +365,26 @@ def test_newer_format_is_refused_untouched(tmp_path: Path) -> None:
 # Locks
 
 
+def test_a_thread_that_begins_while_it_is_looked_at(tmp_path: Path) -> None:
+    """Its first checkpoint may come after the look for the file that is written before it."""
+    claim = FileSaver(tmp_path).claim("t")
+
+    class Late(RealFs):
+        """A disk on which the thread begins before names are read."""
+
+        def listdir(self, directory: int) -> list[str]:
+            names = super().listdir(directory)
+            if "lock" in names and "thread.json" not in names:
+                claim.put(checkpoint(1))
+            return super().listdir(directory)
+
+    saved = FileSaver(tmp_path, fs=Late()).load("t")
+
+    assert saved is not None
+    assert saved.checkpoint.seq == 1
+    claim.release()
+
+
 def test_processes_exclude_each_other(tmp_path: Path) -> None:
     """A thread claimed by another process is busy, which says who has it, and free again when it dies."""
     saver = FileSaver(tmp_path / "s")
