@@ -49,7 +49,7 @@ def make_fork(env: Environment, wanted: Wanted, manner: Manner) -> ExitStatus:
         ThreadExistsError: there is a thread with the new id.
     """
     from lgrun.cli.going_on import note_settings
-    from lgrun.cli.settings import check_recorded
+    from lgrun.cli.settings import check_recorded, context_of
     from lgrun.cli.steps import split_reference
     from lgrun.forking import made
 
@@ -66,6 +66,8 @@ def make_fork(env: Environment, wanted: Wanted, manner: Manner) -> ExitStatus:
     fork = _planned(place, {**point, "results": results, "answers": answers, "node": node, "by": f"{env.user()}, fork"})
     if wanted.runs:
         check_recorded(fork.saved, manner.settings)
+        if loaded is not None:
+            context_of(loaded, manner.settings)
     for line in _plan_lines(fork):
         env.note(line)
     new = made(saver, fork, wanted.new)

@@ -136,7 +136,7 @@ def example_of(annotation: Any) -> str:
     fields = declared.object_fields(declared.strip(annotation))
     if fields is not None:
         wanted = [field for field in fields if field.required] or fields[:1]
-        return " ".join(_item_example(field.name, field.annotation) for field in wanted)
+        return " ".join(item_example(field.name, field.annotation) for field in wanted)
     if declared.is_scalar(annotation):
         return _SAMPLES.get(declared.kind_name(annotation), "TEXT")
     return "key=TEXT" if declared.accepts_object(annotation) else "-i JSON"
@@ -145,7 +145,8 @@ def example_of(annotation: Any) -> str:
 _SAMPLES: Mapping[str, str] = {"integer": "5", "number": "0.5", "boolean": "true"}
 
 
-def _item_example(name: str, annotation: Any) -> str:
+def item_example(name: str, annotation: Any) -> str:
+    """Return an ITEM that would fit."""
     kind = declared.kind_name(annotation)
     if kind in _SAMPLES:
         return f"{name}={_SAMPLES[kind]}"

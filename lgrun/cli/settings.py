@@ -67,17 +67,24 @@ def context_of(loaded: "Loaded", given: Settings) -> Any:
     """Return the context in the form that the workflow's context schema declares; None if none was given.
 
     Raises:
-        Problem: it does not fit.
+        Problem: it does not fit, or there is none and the schema has fields that must be given.
     """
-    if not given.context:
-        return None
-    from lgrun.cli.conform import Mismatch, conform
+    from lgrun.cli.declared import object_fields, strip
 
     schema = loaded.workflow.context_schema
+    fields = object_fields(strip(schema)) or ()
+    missing = [field for field in fields if field.required and field.name not in given.context]
+    if not given.context and not missing:
+        return None
+    from lgrun.cli.conform import Mismatch, conform
+    from lgrun.cli.request import item_example
+
     try:
         return conform(dict(given.context), Any if schema is None else schema, "context")
     except Mismatch as problem:
-        raise Problem("bad-context", str(problem)) from None
+        lacks = problem.where in ("context", *(f"context.{field.name}" for field in missing))
+        add = " ".join(f"--context {item_example(field.name, field.annotation)}" for field in missing)
+        raise Problem("bad-context", str(problem), hint=f"add  {add}" if missing and lacks else None) from None
 
 
 # --- what is recorded

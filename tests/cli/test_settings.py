@@ -99,7 +99,8 @@ def test_a_resume_without_one_is_refused(lgrun: World) -> None:
     assert command in first.stderr
     assert lgrun("show", "t", "--get", "next").json == [command]
     assert command in lgrun("resume", "t").stderr
-    assert "--config user=VALUE" in lgrun("invoke", "given.py", "-t", "t", "--config", "user=x").stderr
+    again = lgrun("invoke", "given.py", "-t", "t", "--config", "user=x", "--context", "tone=x")
+    assert "--config user=VALUE" in again.stderr
     assert lgrun("resume", "t", "--value", "yes", "--config", "user=b", "--context", "tone=c").code == 0
     assert lgrun("resume", "t").code == 0, "what is done needs nothing"
 
@@ -154,7 +155,9 @@ graph = StateGraph(State).add_sequence([one, two]).add_edge(START, "one").compil
         (["--config", "thread_id=x"], ["lgrun sets thread_id itself", "-t"]),
         (["--config", "checkpoint_id=x"], ["lgrun sets checkpoint_id itself"]),
         (["--context", "tune=x"], ["context.tune: unknown key, did you mean tone?"]),
-        (["--context", "level=2"], ["context: missing tone"]),
+        (["--context", "level=2"], ["context: missing tone", "add  --context tone=TEXT"]),
+        ([], ["context: missing tone", "add  --context tone=TEXT"]),
+        (["-n"], ["context: missing tone"]),
         (["--context", "tone=x", "--context", "level=two"], ['context.level: expected integer, got "two"']),
     ],
 )
@@ -171,6 +174,31 @@ def test_mistakes(
 
     assert_one_message(result, 2, words)
     assert lgrun.files() == []
+
+
+def test_a_context_that_is_needed(lgrun: World) -> None:
+    """Whatever would run the workflow says what to add, before anything is kept; only required fields are."""
+    lgrun.write("given.py", GIVEN)
+    free = GIVEN.replace("context_schema=Context", "").replace("look().result()", "{}")
+    lgrun.write("free.py", free)
+    lgrun.write(
+        "defaults.py",
+        free.replace("entrypoint()", "entrypoint(context_schema=Context)").replace("tone: str", "tone: str = ''"),
+    )
+    assert lgrun("invoke", "free.py", "-t", "t").code == 3
+    assert lgrun("invoke", "defaults.py", "-t", "d").code == 3
+    files = lgrun.files()
+
+    fork = lgrun("fork", "t/q1", "--answer", "q1=yes", "--run", "-w", "given.py")
+    tried = [
+        lgrun("resume", "t", "--value", "yes", "-w", "given.py"),
+        lgrun("batch", "given.py", "-", input="{}"),
+        fork,
+    ]
+
+    assert [result.code for result in tried] == [2, 2, 2]
+    assert all("add  --context tone=TEXT" in result.stderr for result in tried)
+    assert lgrun.files() == files
 
 
 @pytest.mark.parametrize("how", ["done", "fail", "die"])
