@@ -8,6 +8,7 @@ from lgrun.cli.diagnostics import Problem
 from lgrun.cli.env import Environment
 from lgrun.cli.question import Question, question_of
 from lgrun.cli.render.json import document_text, pick, result_text
+from lgrun.cli.render.text import nearest
 from lgrun.cli.render.thread import ThreadView, question_lines, recorded_error
 from lgrun.cli.render.values import readable
 from lgrun.cli.session import command, is_located, next_commands, open_saver, origin_of, standing_of
@@ -65,6 +66,38 @@ def print_document(env: Environment, document: Any) -> None:
         env.put(pick(document, env.flags.get))
     else:
         env.put(document_text(document, pretty=env.stdout_is_tty()))
+
+
+def check_get(env: Environment, kind: str = "run", *, rows: bool = False) -> None:
+    """Refuse a --get of what the document will not have, before anything runs for it.
+
+    Args:
+        env: the world.
+        kind: which document the command prints: a name of `lgrun schema`.
+        rows: it prints a list of them.
+
+    Raises:
+        Problem: the first key of the path is none of the document (4).
+    """
+    if not env.flags.get:
+        return
+    from lgrun.cli.published import SCHEMAS
+
+    first, _, following = env.flags.get.partition(".")
+    if rows and not first.removeprefix("-").isdecimal():
+        hint = f"the first one's:  --get 0.{env.flags.get}"
+        raise Problem("no-such-value", f"{first} is no number of a row", status=ExitStatus.NOT_FOUND, hint=hint)
+    key = following.partition(".")[0] if rows else first
+    known = SCHEMAS[kind]["properties"]
+    if key and key not in known:
+        near = nearest(key, known)
+        raise Problem(
+            "no-such-value",
+            f"there will be no {key} for --get",
+            status=ExitStatus.NOT_FOUND,
+            context=[f"the document has: {', '.join(known)}"],
+            hint=f"did you mean {near}?" if near else None,
+        )
 
 
 def print_run(env: Environment, view: ThreadView) -> None:

@@ -82,6 +82,8 @@ PLAIN = "\n@entrypoint()\ndef main(input: dict):\n    return 1\n"
         pytest.param(HELLO, ["wf.py", "a", "-t", "a" * 201], 2, ["1 to 200 characters"], id="long id"),
         pytest.param(HELLO, ["wf.py", "a", "--wait", "soon"], 2, ["'soon' is not a duration"], id="duration"),
         pytest.param(HELLO, ["wf.py", "a", "--bogus"], 2, ["No such option: --bogus"], id="unknown option"),
+        pytest.param(HELLO, ["wf.py", "a", "--get", "valu.x"], 4, ["no valu for", "did you mean value?"], id="get"),
+        pytest.param(HELLO, ["wf.py", "a", "-n", "--get", "value"], 4, ["no value for", "input"], id="get of a plan"),
         pytest.param(HELLO, ["wf.py", "a", "--on-change", "x"], 2, ["'x'"], id="bad choice"),
     ],
 )
@@ -94,6 +96,15 @@ def test_invoke(
     result = lgrun("invoke", *args)
 
     assert_one_message(result, code, words)
+    assert not lgrun.state.exists()
+
+
+@pytest.mark.parametrize(("path", "words"), [("value", "--get 0.value"), ("0.valu", "did you mean value?")])
+def test_a_batch_of_nothing(lgrun: World, assert_one_message: Check, path: str, words: str) -> None:
+    """What no line of the output will have is refused before a line runs."""
+    lgrun.write("wf.py", HELLO)
+
+    assert_one_message(lgrun("batch", "wf.py", "-", "--get", path, input='"a"'), 4, [words])
     assert not lgrun.state.exists()
 
 

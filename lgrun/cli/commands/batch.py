@@ -73,8 +73,10 @@ def batch(
     from lgrun.cli.loading import load
     from lgrun.cli.settings import context_of, read_settings
     from lgrun.cli.starting import Start, open_place
+    from lgrun.cli.views import check_get
 
     env.keep_streams_from_workflow()
+    check_get(env, "plan" if dry_run else "batch", rows=True)
     patience, limit = parse_duration(wait or _AFTER_A_KILL) or 0.0, parse_duration(timeout)
     settings = read_settings(env, config or (), context or ())
     add_variables(env, env_file)

@@ -61,7 +61,9 @@ def fork(
     from lgrun.cli.inputs import parse_duration
     from lgrun.cli.session import check_thread_id
     from lgrun.cli.settings import read_settings
+    from lgrun.cli.views import check_get
 
+    check_get(env)
     limit = parse_duration(timeout)
     settings = read_settings(env, config or (), context or ())
     manner = Manner("fork", on_change_of(env, on_change), 0.0, limit, settings)

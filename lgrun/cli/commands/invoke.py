@@ -74,6 +74,7 @@ def invoke(
     from lgrun.cli.settings import context_of, read_settings
     from lgrun.cli.starting import Start, begin, open_place
     from lgrun.cli.starting import once as start_or_go_on
+    from lgrun.cli.views import check_get
 
     env.keep_streams_from_workflow()
     if env.log is not None or events is not None:
@@ -82,6 +83,7 @@ def invoke(
         carry(env, events)
     if dry_run and env.log is not None:
         _usage("--dry-run runs nothing, so there are no events", hint="use --json")
+    check_get(env, "plan" if dry_run else "run")
     patience, limit = parse_duration(wait) or 0.0, parse_duration(timeout)
     request = read_request(env, given=given, text=text, items=items or ())
     settings = read_settings(env, config or (), context or ())

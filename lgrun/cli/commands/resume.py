@@ -92,7 +92,9 @@ def resume(
     from lgrun.cli.question import question_of
     from lgrun.cli.session import open_saver, resolve, unknown_thread
     from lgrun.cli.settings import read_settings
+    from lgrun.cli.views import check_get
 
+    check_get(env)
     if thread is not None:
         env.keep_streams_from_workflow()
         carry(env, events)
