@@ -16,6 +16,7 @@ from lgrun.cli import collecting, declared
 from lgrun.cli.diagnostics import Frames, Problem, frames_of, headline, interpreter, short_path
 from lgrun.cli.discover import Reference, project_root
 from lgrun.cli.env import Environment
+from lgrun.cli.spawned import tell
 from lgrun.cli.status import ExitStatus
 
 if TYPE_CHECKING:
@@ -124,6 +125,7 @@ def _load_file(path: Path, name: str, env: Environment) -> tuple[ModuleType, byt
         spec.submodule_search_locations.append(str(path.parent))
     module = module_from_spec(spec)
     sys.modules[name] = module
+    tell(name, str(path))
     # Compiled from the bytes whose hash is recorded: never from a stale .pyc.
     with _Guard(short_path(str(path), str(env.cwd)), env, name):
         exec(compile(source, str(path), "exec", dont_inherit=True), module.__dict__)

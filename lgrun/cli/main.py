@@ -66,3 +66,10 @@ def _complete(words: list[str]) -> int:
 
 if __name__ == "__main__":
     sys.exit(main())
+
+
+if "_LGRUN_WORKFLOW" in os.environ:
+    # `multiprocessing` imports what started the process around before it looks for the function that it is to call.
+    from lgrun.cli.spawned import find
+
+    find(os.environ["_LGRUN_WORKFLOW"])

@@ -268,3 +268,33 @@ def test_the_garbage_collector_is_as_usual(lgrun: World) -> None:
 
     assert result.json == [*[json.loads(usual)] * 2, True], result
     assert (lgrun.folder / "kept").read_text() == "written"
+
+
+@pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
+@pytest.mark.parametrize("file", ["wf.py", "pack/__init__.py"])
+def test_processes_of_a_pool(lgrun: World, method: str, file: str) -> None:
+    """Functions of the workflow's file can be called in processes, however these are started."""
+    lgrun.write(
+        file,
+        HEAD
+        + """
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+
+def square(n):
+    return n * n
+
+@task
+def squares(method):
+    with ProcessPoolExecutor(2, get_context(method)) as pool:
+        return list(pool.map(square, range(4)))
+
+@entrypoint()
+def wf(method: str):
+    return squares(method).result()
+""",
+    )
+
+    ran = lgrun("invoke", file, method)
+
+    assert (ran.code, ran.json) == (0, [0, 1, 4, 9]), ran.stderr
