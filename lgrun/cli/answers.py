@@ -41,11 +41,11 @@ def coerce(question: Question, value: Any) -> Any:
     if review is not None:
         return review.answer(_json_or_word(value))
     if question.kind == "multi":
-        answer: Any = _several(question.options, value)
+        answer: Any = _several(question.options, question.menu, value)
     elif question.options:
-        answer = choose(question.options, value)
+        answer = choose(question.options, value, question.menu)
     else:
-        answer = _of_kind(question.kind, value)
+        answer = _of_kind("json" if question.edits_json else question.kind, value)
     if question.schema is not None:
         check_schema(answer, question.schema)
     return answer
@@ -54,8 +54,13 @@ def coerce(question: Question, value: Any) -> Any:
 # --- choices
 
 
-def choose(options: Sequence[Any], value: Any) -> Any:
-    """Return the option that is meant: it itself, its word, or its word in other letters.
+def choose(options: Sequence[Any], value: Any, menu: Sequence[str] = ()) -> Any:
+    """Return the option that is meant: it itself, its word, what the menu shows for it, or that in other letters.
+
+    Args:
+        options: the answers.
+        value: what was typed.
+        menu: what is shown for each of them, if that is not its word.
 
     Raises:
         BadAnswer: none.
@@ -64,24 +69,25 @@ def choose(options: Sequence[Any], value: Any) -> Any:
     if found:
         return found[0]
     word = word_of(value)
-    words = {word_of(option): option for option in options}
+    names = list(menu) or [word_of(option) for option in options]
+    words = dict(zip(names, options, strict=True)) | {word_of(option): option for option in options}
     if word in words:
         return words[word]
-    folded = {known.lower(): option for known, option in words.items()}
-    if word.lower() in folded and len(folded) == len(words):
-        return folded[word.lower()]
-    near = nearest(word, words)
-    allowed = ", ".join(one_line(known) for known in words)
+    alike = [option for known, option in words.items() if known.lower() == word.lower()]
+    if alike and all(same(alike[0], option) for option in alike):
+        return alike[0]
+    near = nearest(word, names)
+    allowed = ", ".join(map(one_line, names))
     meant = f"; did you mean {one_line(near)}?" if near else ""
     raise BadAnswer(f"expected one of {allowed}; got {brief(value)}{meant}")
 
 
-def _several(options: Sequence[Any] | None, value: Any) -> list[Any]:
+def _several(options: Sequence[Any] | None, menu: Sequence[str], value: Any) -> list[Any]:
     if isinstance(value, str):
         value = strict_list(value)
     if not isinstance(value, list):
         raise BadAnswer(f"expected a list, got {brief(value)}")
-    chosen = [choose(options, item) for item in value] if options else value
+    chosen = [choose(options, item, menu) for item in value] if options else value
     return [item for n, item in enumerate(chosen) if not any(same(item, other) for other in chosen[:n])]
 
 
@@ -274,7 +280,8 @@ def _fit(env: Environment, question: Question, value: Any) -> Any:
         return coerce(question, value)
     except BadAnswer as error:
         if question.words and hint is None:
-            word = nearest(word_of(value), map(word_of, question.words)) or word_of(question.words[0])
+            words = question.menu or [word_of(word) for word in question.words]
+            word = nearest(word_of(value), words) or words[0]
             hint = f"like:  {_answer_command(env, [f'q{question.q}={word}'])}"
         raise Problem("bad-answer", f"q{question.q}: {error}", context=[question.line()], hint=hint) from None
 

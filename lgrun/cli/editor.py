@@ -31,9 +31,9 @@ def edit(env: Environment, question: Question) -> object:
         Left: see `edit_json`.
     """
     (proposed,) = question.default or ("",)
-    if not isinstance(proposed, str):
-        return edit_json(env, proposed, check=lambda value: value)
-    written = _edited(env, proposed).removesuffix("\n")
+    if question.edits_json:
+        return edit_json(env, proposed, check=lambda value: coerce(question, value))
+    written = _edited(env, proposed or "").removesuffix("\n")
     if not written.strip():
         raise NothingSent("nothing was written, so nothing is sent")
     return coerce(question, Typed(written))

@@ -6,7 +6,7 @@ from typing import Any
 from lgrun.cli.answers import BadAnswer
 from lgrun.cli.env import Environment
 from lgrun.cli.prompt import ask_until_it_fits, hint_of
-from lgrun.cli.question import Question, word_of
+from lgrun.cli.question import Question
 from lgrun.cli.render.text import one_line
 from lgrun.cli.schema import check_schema, resolved
 
@@ -43,8 +43,8 @@ def _field(
     asked = question._replace(value=value, declared={**schema, **definitions})
     about = schema.get("description") or schema.get("title")
     env.say(f"  {one_line(name)}{f'  {one_line(str(about))}' if about else ''}")
-    for n, option in enumerate(asked.options or (), 1):
-        env.say(f"    {n}  {one_line(word_of(option))}")
+    for n, word in enumerate(asked.menu, 1):
+        env.say(f"    {n}  {one_line(word)}")
     env.say(f"    {_hint(asked, required)}", "dim")
     answer = ask_until_it_fits(env, asked, f"q{question.q} {one_line(name)}> ", hidden)
     return None if answer is _LEFT_OUT else (answer,)

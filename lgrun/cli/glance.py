@@ -8,6 +8,7 @@ import os
 from typing import Any, NamedTuple
 
 from lgrun._folders import user_folder
+from lgrun.cli.choices import choice_of
 
 _MOST = 100
 """Threads that are looked at, the most recently touched ones."""
@@ -156,7 +157,10 @@ def _asked(value: Any, schema: Any) -> tuple[str, list[tuple[str, str]]]:
         text = next((value[word] for word in words if isinstance(value.get(word), str)), json.dumps(value))
         lists = (value.get(word) for word in ("options", "choices", "enum"))
         options = next((found for found in lists if isinstance(found, list)), options)
-    return text, [(option if isinstance(option, str) else json.dumps(option), text) for option in options]
+    return text, [
+        (answer if isinstance(answer, str) else json.dumps(answer), label or text)
+        for answer, label in map(choice_of, options)
+    ]
 
 
 def _may_be_review(value: Any) -> bool:

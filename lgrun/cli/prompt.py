@@ -11,6 +11,7 @@ from lgrun.cli.inputs import Typed, parse_text
 from lgrun.cli.question import Question, word_of
 from lgrun.cli.render.context import Line, context_lines, context_on_screen, fitting, rows_of
 from lgrun.cli.render.text import brief, one_line, printable
+from lgrun.cli.schema import same
 
 
 class Answers(NamedTuple):
@@ -133,7 +134,7 @@ def _answer(env: Environment, question: Question, line: str) -> Any:
 
 def _may_skip(question: Question) -> bool:
     # Where any text is an answer, so is this one.
-    return question.kind not in ("text", "editor") and "s" not in map(word_of, question.options or ())
+    return question.kind not in ("text", "editor") and "s" not in question.menu
 
 
 # --- how a question looks
@@ -143,7 +144,7 @@ def whole(question: Question, columns: int) -> Iterator[Line]:
     """Draw a question with all that came with it, however long."""
     yield from context_lines(question.context)
     yield from _headline(_asked(question), columns)
-    yield from _choices(question.options)
+    yield from _choices(question.menu)
 
 
 def drawn(env: Environment, question: Question) -> Iterator[Line]:
@@ -152,7 +153,7 @@ def drawn(env: Environment, question: Question) -> Iterator[Line]:
     hint = wrap(f"{hint_of(question)} · {leaving(question)}", max(columns - 2, 10))
     asked = [
         *_headline(_asked(question), columns),
-        *_choices(question.options),
+        *_choices(question.menu),
         *(Line(f"  {line}", "dim") for line in hint),
     ]
     needed = sum(rows_of(line.text, columns) for line in asked) + 2
@@ -162,10 +163,10 @@ def drawn(env: Environment, question: Question) -> Iterator[Line]:
 
 def _asked(question: Question) -> str:
     """Return the line that asks; of a question without a text what it is about, unless that is drawn above."""
-    if question.headline:
+    if question.headline and question.headline.strip():
         return question.headline
     is_drawn = bool(question.context) or (isinstance(question.value, dict) and bool(question.value))
-    return f"{question.task} asks" + ("" if is_drawn else f": {brief(question.value, 200)}")
+    return f"{question.task} asks" + ("" if is_drawn else f": {question.about}")
 
 
 def _headline(text: str, columns: int) -> Iterator[Line]:
@@ -179,10 +180,10 @@ def _headline(text: str, columns: int) -> Iterator[Line]:
         yield Line(f"  {line}")
 
 
-def _choices(options: Sequence[Any] | None) -> Iterator[Line]:
-    width = len(str(len(options or ())))
-    for n, option in enumerate(options or (), 1):
-        yield Line(f"  {n:>{width}}  {one_line(word_of(option))}")
+def _choices(menu: Sequence[str]) -> Iterator[Line]:
+    width = len(str(len(menu)))
+    for n, word in enumerate(menu, 1):
+        yield Line(f"  {n:>{width}}  {one_line(word)}")
 
 
 _HINTS = {
@@ -202,10 +203,14 @@ def hint_of(question: Question) -> str:
     if is_form(question):
         return "one field after another"
     words = ["a number or a word" if question.options else _HINTS[question.kind]]
+    if question.edits_json:
+        words = ["JSON, or Enter for an editor"]
     if question.kind == "multi" and question.options:
         words = ["numbers or words, with commas between"]
     if question.default is not None and question.kind != "editor":
-        words.append(f"Enter: {_shown(question.default[0])}")
+        words.append(f"Enter: {_shown(question, question.default[0])}")
+    if question.misspelt is not None:
+        words.append(question.misspelt)
     return " · ".join(words)
 
 
@@ -214,7 +219,10 @@ def leaving(question: Question) -> str:
     return "s leaves it open" if _may_skip(question) and not is_form(question) else "Ctrl-D leaves it open"
 
 
-def _shown(value: Any) -> str:
+def _shown(question: Question, value: Any) -> str:
+    for choice in question.choices:
+        if choice.label is not None and same(choice.answer, value):
+            return one_line(choice.label)
     return brief(value) if isinstance(value, str) and "\n" in value else one_line(word_of(value))
 
 
@@ -236,11 +244,11 @@ def read(question: Question, line: str) -> Any:
             raise BadAnswer(f"type an answer{empty} · {leaving(question)}")
         return question.default[0]
     if question.kind == "multi":
-        words = [_numbered(question.options, word) for word in strict_list(line)]
+        words = [_numbered(question, word) for word in strict_list(line)]
         return coerce(question, words)
     if question.options:
         return _choice(question, line.strip())
-    if question.kind in ("text", "editor"):
+    if question.kind in ("text", "editor") and not question.edits_json:
         return coerce(question, Typed(line))
     return coerce(question, Typed(line.strip()) if question.kind else parse_text(line.strip()))
 
@@ -248,17 +256,21 @@ def read(question: Question, line: str) -> Any:
 def _choice(question: Question, line: str) -> Any:
     assert question.options
     try:
-        return coerce(question, _numbered(question.options, line))
+        return coerce(question, _numbered(question, line))
     except BadAnswer as error:
         meant = str(error).rpartition("; did you mean ")[1:]
         raise BadAnswer(f"type a number or a word of the list{': ' + meant[1] if meant[0] else ''}") from None
 
 
-def _numbered(options: Sequence[Any] | None, word: Any) -> Any:
-    """Return the option a number means, unless it is a word of the list itself."""
+def _numbered(question: Question, word: Any) -> Any:
+    """Return the option a number means, unless it is a word of the list itself, as the screen shows it."""
+    options = question.options
     if not options or not isinstance(word, str):
         return word
+    menu = question.menu
     try:
+        if question.is_labelled:
+            return options[menu.index(choose(menu, str(word)))]
         return choose(options, Typed(word))
     except BadAnswer:
         if word.isascii() and word.isdigit() and 1 <= int(word) <= len(options):

@@ -3,7 +3,8 @@
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from lgrun.checkpoint.base import PendingWrite
-from lgrun.cli.render.text import brief, dump, one_line, shorten
+from lgrun.cli.choices import Choice, choice_of
+from lgrun.cli.render.text import brief, dump, nearest, one_line, shorten
 from lgrun.cli.render.values import readable
 
 if TYPE_CHECKING:
@@ -15,18 +16,27 @@ _SCHEMAS = ("response_schema", "schema")
 _KINDS = {
     "boolean": "bool",
     "bool": "bool",
+    "confirm": "bool",
+    "confirmation": "bool",
+    "yesno": "bool",
     "integer": "int",
     "int": "int",
     "number": "number",
     "float": "number",
     "string": "text",
+    "str": "text",
     "text": "text",
     "object": "json",
     "array": "json",
     "json": "json",
     "multi": "multi",
+    "multiselect": "multi",
     "editor": "editor",
+    "textarea": "editor",
+    "multiline": "editor",
 }
+_OF_MENUS = ("choice", "select", "radio")
+"""Types that say no more than that there are options."""
 
 
 class Question(NamedTuple):
@@ -81,11 +91,30 @@ class Question(NamedTuple):
         return next((found for found in (self.declared, *inside) if isinstance(found, dict)), None)
 
     @property
+    def choices(self) -> list[Choice]:
+        """Return what can be chosen from, if there is such a list."""
+        for key in _MENUS if isinstance(self.value, dict) else ():
+            found = self.value.get(key)
+            if isinstance(found, list) and found:
+                return [choice_of(option) for option in found]
+        found = (self.schema or {}).get("enum")
+        # A schema says what the answers are: there are no labels in it.
+        return [Choice(option, None) for option in found] if isinstance(found, list) else []
+
+    @property
     def options(self) -> list[Any] | None:
         """Return the answers to choose from, if there is such a list."""
-        lists = [self.value.get(key) for key in _MENUS] if isinstance(self.value, dict) else []
-        lists.append((self.schema or {}).get("enum"))
-        return next((found for found in lists if isinstance(found, list) and found), None)
+        return [choice.answer for choice in self.choices] or None
+
+    @property
+    def menu(self) -> list[str]:
+        """Return what stands for each option on the screen: its label, or the word that is typed."""
+        return [choice.label or word_of(choice.answer) for choice in self.choices]
+
+    @property
+    def is_labelled(self) -> bool:
+        """Tell whether the menu shows something else than the answers."""
+        return any(choice.label is not None for choice in self.choices)
 
     @property
     def words(self) -> list[Any] | None:
@@ -106,8 +135,23 @@ class Question(NamedTuple):
         """Return the answer that Enter gives, if there is one."""
         for place in (self.value, self.schema):
             if isinstance(place, dict) and "default" in place:
-                return (place["default"],)
+                found = place["default"]
+                return (choice_of(found).answer if self.is_labelled else found,)
         return None
+
+    @property
+    def edits_json(self) -> bool:
+        """Tell whether the editor begins with data, so that what is saved is data, too."""
+        return self.kind == "editor" and self.default is not None and not isinstance(self.default[0], str | None)
+
+    @property
+    def misspelt(self) -> str | None:
+        """Return a note on a declared type that is none, but is written almost like one."""
+        declared = self.value.get("type") if isinstance(self.value, dict) else None
+        if not isinstance(declared, str) or declared in _KINDS or declared in _OF_MENUS:
+            return None
+        near = nearest(declared.lower(), _KINDS, 0.8)
+        return f"type {brief(declared)} is not known, did you mean {near}?" if near else None
 
     @property
     def context(self) -> dict[str, Any]:
@@ -121,7 +165,8 @@ class Question(NamedTuple):
         # These two are ordinary words: they are instructions to us only if they look like it.
         if isinstance(self.value.get("schema"), dict):
             used.add("schema")
-        if self.value.get("type") in _KINDS:
+        declared = self.value.get("type")
+        if isinstance(declared, str) and (declared in _KINDS or (declared in _OF_MENUS and self.options)):
             used.add("type")
         return {key: item for key, item in self.value.items() if key not in used}
 
@@ -139,9 +184,16 @@ class Question(NamedTuple):
 
     def line(self, width: int = 200) -> str:
         """Draw it on one line, its text cut to `width`."""
-        options = self.words
-        menu = f"  [{'/'.join(one_line(word_of(option)) for option in options)}]" if options else ""
-        return f"q{self.q}  {shorten(one_line(self.text), width)}{menu}"
+        words = self.menu if self.review is None else [word_of(option) for option in self.words or ()]
+        menu = f"  [{'/'.join(map(one_line, words))}]" if words else ""
+        asked = self.headline if self.headline and self.headline.strip() else self.about
+        return f"q{self.q}  {shorten(one_line(asked), width)}{menu}"
+
+    @property
+    def about(self) -> str:
+        """Return the value of a question that has no text, and say so if there is nothing in it."""
+        is_empty = self.value is None or (isinstance(self.value, str) and not self.value.strip())
+        return brief(self.value, 200) + (" (nothing else was said)" if is_empty or self.value in ([], {}) else "")
 
 
 def word_of(option: Any) -> str:

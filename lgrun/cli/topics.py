@@ -91,17 +91,33 @@ What code hands to interrupt() is the question. Text is asked as it is; of an ob
 others are shown above the question as what it is about.
 
 question     what is asked; message, prompt, title, description and text mean the same, the first of them counts
-options      the answers to choose from, by number or word; choices and enum mean the same
-type         what an answer is: bool (yes, no), int, number, text, json, multi (several of the options), editor (Enter
-             opens $VISUAL or $EDITOR, on the default if there is one); without it JSON, or any other text
-default      what Enter answers
+options      the answers to choose from, by number or word; choices and enum mean the same. One that is an object of
+             label and value (and perhaps description, hint) is shown as its label; the answer is its value
+type         what an answer is, see below; another word than those is shown as what the question is about
+default      what Enter answers; what the editor begins with
 schema       a JSON Schema that an answer has to fit; response_schema means the same, and is a parameter of interrupt(),
-             too. The properties of an object are asked for one by one.
+             too. The properties of an object are asked for one by one, unless there is a default
 
-  interrupt("Book it?")                                                 any answer
-  interrupt({"question": "Book?", "options": ["yes", "no"]})            one of two words
-  interrupt({"question": "Pay?", "type": "bool", "amount": 120})        True or False; the amount is shown
-  interrupt({"question": "Post:", "type": "editor", "default": draft})  the draft, edited
+What is typed for each type (where there are options, one of them; several only for multi):
+
+  no type      JSON, or any other text; "5" is always text
+  bool         yes, y, true, on, 1 or no, n, false, off, 0; also boolean, confirm, confirmation, yesno
+  int          a whole number; also integer
+  number       a number; also float
+  text         any text, which stays text; also string, str
+  json         JSON; also object, array
+  multi        several options, or words, with commas between, or a JSON list; also multiselect
+  editor       any text, or Enter for $VISUAL or $EDITOR; where the default is no text, JSON in both places; also
+               textarea, multiline
+
+  interrupt("Book it?")                                                     any answer
+  interrupt({"question": "Book?", "options": ["yes", "no"]})                one of two words
+  interrupt({"question": "To?", "options": [{"label": "Rome", "value": 7}]})  7, for 1 or Rome
+  interrupt({"question": "Pay?", "type": "bool", "amount": 120})            True or False; the amount is shown
+  interrupt({"question": "How many?", "type": "int", "default": 1})         a number; 1 for Enter
+  interrupt({"question": "Tags?", "type": "multi", "options": ["a", "b"]})  a list: ["a", "b"] for a,b
+  interrupt({"question": "Post:", "type": "editor", "default": draft})      the draft, edited
+  interrupt({"question": "Up to 9?", "schema": {"type": "integer", "maximum": 9}})  a number that fits
 
 At a terminal an answer that does not fit is asked for again; to lgrun resume it is a mistake (2) that changes nothing.
 Requests to review an agent's actions, as LangChain makes them, are menus: approve, edit, reject, respond.

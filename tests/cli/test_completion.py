@@ -157,6 +157,7 @@ def test_completion_imports_next_to_nothing(threads: World, words: list[str]) ->
         "lgrun.cli.main",
         "lgrun.cli.completing",
         "lgrun.cli.completion_table",
+        "lgrun.cli.choices",
         "lgrun.cli.glance",
     }
     heavy = ("typer", "rich", "asyncio", "orjson", "platformdirs", "pathlib", "dataclasses", "inspect", "tomllib")

@@ -13,6 +13,7 @@ from lgrun.cli.prompt import ask_all, read
 from lgrun.cli.question import Question
 from lgrun.cli.render.context import Line, context_lines, context_on_screen, rows_of
 from lgrun.cli.schema import check_schema
+from lgrun.cli.topics import TOPICS
 
 from .conftest import World
 from .screen import screen
@@ -28,6 +29,9 @@ FORM = {
         "note": {"anyOf": [{"type": "string"}, {"type": "null"}], "default": None},
     },
 }
+
+
+CITIES = [{"label": "Rome", "value": 2}, {"label": "Oslo", "value": 1, "hint": "cold"}, "Else"]
 
 
 def question(value: Any, schema: dict[str, Any] | None = None) -> Question:
@@ -70,6 +74,21 @@ def alone(value: object) -> str:
         ({"type": "json"}, '{"a": 1}', {"a": 1}),
         ({"type": "int", "default": 3}, "", 3),
         ({"type": "shop", "question": "?"}, "5", 5),
+        ({"type": "confirm", "question": "?"}, "y", True),
+        ({"type": "str", "question": "?"}, "5", "5"),
+        ({"type": "multiselect", "options": ["a", "b"]}, "1,b", ["a", "b"]),
+        ({"type": "select", "options": ["a", "b"]}, "2", "b"),
+        ({"options": CITIES}, "rome", 2),
+        ({"options": CITIES}, "1", 2),
+        ({"options": CITIES}, "2", 1),
+        ({"options": CITIES}, "3", "Else"),
+        ({"options": CITIES, "default": CITIES[1]}, "", 1),
+        ({"options": CITIES, "type": "multi"}, "Oslo, 1", [1, 2]),
+        ({"options": [{"label": "Rome", "value": "FCO"}]}, "fco", "FCO"),
+        ({"options": [{"label": "S", "value": 1, "price": 5}]}, "1", {"label": "S", "value": 1, "price": 5}),
+        ({"schema": {"enum": [{"label": "S", "value": 1}]}}, "1", {"label": "S", "value": 1}),
+        ({"type": "editor", "default": {"a": 1}}, "[2]", [2]),
+        ({"type": "editor", "default": None}, "[2]", "[2]"),
         ({"response_schema": {"type": "integer"}}, "5", 5),
     ],
 )
@@ -81,6 +100,20 @@ def test_read(value: Any, typed: str, answer: object) -> None:
     assert type(found) is not Typed
 
 
+def test_the_examples_of_the_help_page() -> None:
+    """Each of them is asked and answered as the page says."""
+    examples = re.findall(r"^  interrupt\((.+?)\)  ", TOPICS["questions"], re.MULTILINE)
+    found = [question(eval(example, {"draft": "proposed"})) for example in examples]
+    typed = ["fine", "no", "Rome", "y", "", "a,b", "text", "9"]
+
+    answers = [read(each, line) for each, line in zip(found, typed, strict=True)]
+
+    assert answers == ["fine", "no", 7, True, 1, ["a", "b"], "text", 9]
+    assert (found[3].context, found[6].default) == ({"amount": 120}, ("proposed",))
+    with pytest.raises(BadAnswer, match="at most 9"):
+        read(found[7], "10")
+
+
 @pytest.mark.parametrize(
     ("value", "typed"),
     [
@@ -89,6 +122,9 @@ def test_read(value: Any, typed: str, answer: object) -> None:
         ({"options": ["yes", "no"]}, "3"),
         ({"options": ["a", "b"], "type": "multi"}, "a,z"),
         ({"type": "bool"}, "maybe"),
+        ({"type": "confirm"}, "maybe"),
+        ({"options": CITIES}, "Paris"),
+        ({"type": "editor", "default": {"a": 1}}, "words"),
         ({"type": "int"}, "1.5"),
         ({"type": "int"}, "1_000"),
         ({"type": "number"}, "nan"),
@@ -161,6 +197,7 @@ def test_schema(value: Any, schema: dict[str, Any], fits: bool) -> None:
         ({"question": "ok?", "options": ["yes", "no"]}, ["q1:=true"], "expected one of yes, no"),
         ({"question": "n?", "type": "int"}, ["--value", "many"], "expected an integer"),
         ({"question": "ok?", "type": "bool"}, ["--value", "7"], "expected yes or no"),
+        ({"question": "c?", "options": CITIES}, ["--value", "Rom"], "expected one of Rome, Oslo, Else"),
         ({"question": "f", "schema": FORM}, ["--value", '{"topic": "cats"}'], "missing limit"),
     ],
 )
@@ -186,6 +223,9 @@ def test_wrong_answers_store_nothing(lgrun: World, value: object, args: list[str
         ({"question": "ok?", "type": "bool"}, ["--value", "1"], True),
         ({"question": "ok?", "type": "bool"}, ["--text", "no"], False),
         ({"question": "t?", "type": "text"}, ["--value", "5"], "5"),
+        ({"question": "c?", "options": CITIES}, ["--value", "Rome"], 2),
+        ({"question": "c?", "options": CITIES}, ["--value", "1"], 1),
+        ({"question": "e?", "type": "editor", "default": [1]}, ["--value", '{"a": 1}'], {"a": 1}),
         ({"question": "m?", "type": "multi", "options": ["a", "b"]}, ["--value", "b,a"], ["b", "a"]),
         (
             {"question": "f", "schema": FORM},
@@ -372,8 +412,9 @@ def test_editor_for_what_is_no_text(lgrun: World) -> None:
     [
         (42, "? ask asks: 42"),
         (["x", "y"], '? ask asks: ["x", "y"]'),
-        ("", '? ask asks: ""'),
-        (None, "? ask asks: null"),
+        (True, "? ask asks: true"),
+        ("", '? ask asks: "" (nothing else was said)'),
+        (None, "? ask asks: null (nothing else was said)"),
         ({"n": 1}, "? ask asks\n"),
         ("Text?", "? Text?\n"),
     ],
@@ -385,6 +426,42 @@ def test_a_question_without_a_text(lgrun: World, value: object, asked: str) -> N
     with screen(lgrun, "invoke", "ask.py", "-t", "t") as shown:
         shown.until("q1>")
         assert asked in shown.text()
+
+
+@pytest.mark.parametrize(
+    ("value", "line"),
+    [
+        (42, "q1  42"),
+        ("", 'q1  "" (nothing else was said)'),
+        ([], "q1  [] (nothing else was said)"),
+        ({"question": "Where?", "options": CITIES}, "q1  Where?  [Rome/Oslo/Else]"),
+    ],
+)
+def test_the_line_of_a_question(value: object, line: str) -> None:
+    """Where nobody is asked, one line says what the question is and what may be answered."""
+    assert question(value).line() == line
+
+
+def test_labels_and_types_on_the_screen(lgrun: World) -> None:
+    """A menu shows labels, and machine output the answers; a type with a slip in it is named."""
+    lgrun.write("ask.py", alone({"question": "Where?", "options": CITIES, "default": 1, "type": "select"}))
+    lgrun.write("slip.py", alone({"question": "Sure?", "type": "boolen"}))
+
+    with screen(lgrun, "invoke", "ask.py", "-t", "t") as shown:
+        shown.until("q1>")
+        assert "? Where?\n  1  Rome\n  2  Oslo\n  3  Else\n" in shown.text()
+        assert "Enter: Oslo" in shown.text()
+        assert "select" not in shown.text()
+        assert lgrun("show", "t", "--get", "questions.0.options").json == [2, 1, "Else"]
+        offered = lgrun("__complete", "resume", "t", "q1=").stdout.split("\n")
+        assert [line.split("\t")[:2] for line in offered[:2]] == [["q1=2", "Rome"], ["q1=1", "Oslo"]]
+        shown.type("Rome")
+        assert shown.end() == 0
+    with screen(lgrun, "invoke", "slip.py", "-t", "s") as shown:
+        shown.until("q1>")
+        assert 'type "boolen" is not known, did you mean boolean?' in " ".join(shown.text().split())
+
+    assert lgrun("show", "t", "--result").json == 2
 
 
 @pytest.mark.parametrize(("editor", "words"), [("no-such-editor", "does not start"), ("vi '", "is no command")])

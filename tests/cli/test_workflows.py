@@ -109,8 +109,9 @@ def test_topics_are_complete() -> None:
     source = "".join(path.read_text() for path in Path(package.__file__).parent.rglob("*.py"))
     variables = set(re.findall(r'"(LGRUN_[A-Z_]+|NO_COLOR|FORCE_COLOR|CLICOLOR_FORCE|VISUAL|EDITOR)"', source))
 
-    keys = {word for line in TOPICS["questions"].split("\n\n")[1].split("\n") for word in re.findall(r"[a-z_]+", line)}
+    _, keys, _, kinds, *_ = (set(re.findall(r"[a-z_]+", part)) for part in TOPICS["questions"].split("\n\n"))
 
-    assert {*_HEADLINES, *_MENUS, *_SCHEMAS, *_KINDS.values(), "default", "type"} <= keys
+    assert {*_HEADLINES, *_MENUS, *_SCHEMAS, "default", "type", "label", "value"} <= keys
+    assert {*_KINDS, *_KINDS.values()} <= kinds
     assert codes == {int(status) for status in ExitStatus}
     assert {name for name in variables if name not in TOPICS["env"]} == set()

@@ -124,11 +124,11 @@ def seconds_between(start: str, end: str) -> float | None:
     return max((b - a).total_seconds(), 0.0)
 
 
-def nearest(word: str, known: Iterable[str]) -> str | None:
-    """Return the known word most like `word`, if one is like it at all."""
+def nearest(word: str, known: Iterable[str], likeness: float = 0.6) -> str | None:
+    """Return the known word most like `word`, if one is as like it as that."""
     import difflib
 
-    return next(iter(difflib.get_close_matches(word, list(known), n=1, cutoff=0.6)), None)
+    return next(iter(difflib.get_close_matches(word, list(known), n=1, cutoff=likeness)), None)
 
 
 def token_text(message: Any) -> str:
