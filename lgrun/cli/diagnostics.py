@@ -164,10 +164,7 @@ def describe(error: BaseException, cwd: str, *, verbose: bool = False, columns: 
     """
     lines = headline(error).split("\n")
     lines += [note for note in getattr(error, "__notes__", ()) if not note.startswith("During task with name")]
-    if "TaskFuture" in lines[0] and isinstance(error, (TypeError, AttributeError)):
-        lines.append("a task call gives a future: .result() is what the task returns, or await in async code")
-    if type(error).__name__ == "InvalidStateError" and "Result is not set" in lines[0]:
-        lines.append("in async code a task call is awaited; .result() is there only once it is over")
+    lines += _not_waited_for(error, lines[0])
     if isinstance(error, BaseExceptionGroup):
         lines += [f"- {headline(inner)}" for inner in error.exceptions]
     lines += frames_of(error.__traceback__, verbose=verbose).lines(cwd, columns)
@@ -176,6 +173,17 @@ def describe(error: BaseException, cwd: str, *, verbose: bool = False, columns: 
         lines.append(f"caused by {headline(cause)}")
         lines += frames_of(cause.__traceback__, verbose=verbose).lines(cwd, columns)
     return lines
+
+
+def _not_waited_for(error: BaseException, said: str) -> Iterator[str]:
+    """Explain what Python says where a call was used in place of what it returns."""
+    misused = isinstance(error, (TypeError, AttributeError))
+    if misused and "TaskFuture" in said:
+        yield "a task call gives a future: .result() is what the task returns, or await in async code"
+    elif misused and re.search(r"'(_asyncio\.(Task|Future)|coroutine)'|Object of type (Task|Future|coroutine) ", said):
+        yield "in async code a call is awaited: await gives what it returns"
+    if type(error).__name__ == "InvalidStateError" and "Result is not set" in said:
+        yield "in async code a task call is awaited; .result() is there only once it is over"
 
 
 def full_traceback(error: BaseException) -> list[str]:

@@ -267,6 +267,7 @@ def test_swallowed_question(lgrun: World) -> None:
 
 
 FUTURES = """
+import json
 from lgrun.func import entrypoint, task
 @task
 def t(x): return x
@@ -278,6 +279,14 @@ async def awaited(x: int): return t(x)
 def added(x: int): return t(x) + 1
 @entrypoint()
 async def early(x: int): return t(x).result()
+@entrypoint()
+async def summed(x: int): return t(x) + 1
+@entrypoint()
+async def dumped(x: int): return json.dumps(t(x))
+@entrypoint()
+async def own(x: int): return awaited.ainvoke(x)["a"]
+@entrypoint()
+def within(x: int): return {"all": [t(x)]}
 """
 
 
@@ -288,6 +297,10 @@ async def early(x: int): return t(x).result()
         ("awaited", "$ is a call that was not waited for (await it)"),
         ("added", "a task call gives a future: .result() is what the task returns"),
         ("early", "in async code a task call is awaited"),
+        ("summed", "in async code a call is awaited"),
+        ("dumped", "in async code a call is awaited"),
+        ("own", "in async code a call is awaited"),
+        ("within", "$.all[0] is a call that was not waited for (.result() is what it returns)"),
     ],
 )
 def test_a_call_that_was_not_waited_for(lgrun: World, name: str, words: str) -> None:
