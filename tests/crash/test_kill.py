@@ -125,7 +125,9 @@ def test_killed_at_an_acknowledgement(place: Path, line: int) -> None:
     assert process.stderr is not None
     told: set[str] = set()
     while len(told) < line:
-        told |= acknowledged(process.stderr.readline())
+        said = process.stderr.readline()
+        assert said, "it ended before that"
+        told |= acknowledged(said)
     process.send_signal(signal.SIGKILL)
     process.communicate()
 

@@ -106,10 +106,10 @@ class Reporter:
             self.env.note(f"  {label(event, 100)} …")
 
     def _task_end(self, event: Any) -> None:
-        self.env.note(f"✓ {label(event)} {duration(event.ms / 1000)}{attempt_of(event)}")
+        self.env.note(f"✓ {one_line(event.name)} {duration(event.ms / 1000)}{attempt_of(event)}{_given(event)}")
 
     def _task_saved(self, event: Any) -> None:
-        self.env.note(f"⟲ {label(event)} {'saved' if event.replayed else 'cached'}")
+        self.env.note(f"⟲ {one_line(event.name)} {'saved' if event.replayed else 'cached'}{_given(event)}")
 
     def _node_start(self, event: Any) -> None:
         if self.env.flags.verbose:
@@ -160,6 +160,12 @@ def is_node(event: Any) -> bool:
 def label(event: Any, width: int = 40) -> str:
     """Write a task's name with what it was given, cut to `width`."""
     return called(event.name, getattr(event, "args", None), width)
+
+
+def _given(event: Any) -> str:
+    """Write what a task was given behind all else of its line, which begins with its name."""
+    args = getattr(event, "args", None)
+    return f"  {shorten(one_line(args), 40)}" if args else ""
 
 
 def custom_line(event: Any) -> str:
