@@ -147,7 +147,7 @@ def test_stderr_of_a_run(lgrun: World) -> None:
 
     lines = lgrun("invoke", "hello.py", "Ann", "-t", "t").stderr.splitlines()
 
-    assert [line.split(" ")[:2] for line in lines] == [["▸", "t"], ["✓", 'greet("Ann")'], ["✓", "t"]]
+    assert [line.split(" ")[:2] for line in lines] == [["▸", "t"], ["✓", "greet"], ["✓", "t"]]
 
 
 def test_folder_of_the_workflow(lgrun: World) -> None:

@@ -140,10 +140,10 @@ def test_lines_and_the_answer(lgrun: World) -> None:
     lines = waiting.stderr.splitlines()
     assert [line.split(" ")[:2] for line in lines[:-2]] == [
         ["▸", "t"],
-        ["✓", "inner(1)"],
-        ["✓", "outer(1)"],
-        ["✓", "inner(1)"],
-        ["✓", "outer(1)"],
+        ["✓", "inner"],
+        ["✓", "outer"],
+        ["✓", "inner"],
+        ["✓", "outer"],
     ]
     assert lines[-2:] == ["? q1  go on?", "? t waits for an answer  lgrun resume t --value VALUE"]
     assert (done.code, done.stdout, done.stderr) == (0, '[2, 2, "yes"]\n', "")
