@@ -633,5 +633,7 @@ def _outer(config: Config | None) -> Frame | None:
     if frame is None or not isinstance(frame, Frame):
         return None
     wanted = (config or {}).get("configurable", {}).get("thread_id")
-    own = frame.config.get("configurable", {}).get("thread_id")
-    return frame if wanted is None or wanted == own else None
+    if wanted is None:
+        return frame
+    own = frame.run.config_at(frame.ns).get("configurable", {}).get("thread_id")
+    return frame if wanted == own else None

@@ -72,4 +72,4 @@ if "_LGRUN_WORKFLOW" in os.environ:
     # `multiprocessing` imports what started the process around before it looks for the function that it is to call.
     from lgrun.cli.spawned import find
 
-    find(os.environ["_LGRUN_WORKFLOW"])
+    find()

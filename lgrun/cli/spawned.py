@@ -34,7 +34,7 @@ class _Finder:
         return spec_from_file_location(name, self._path, submodule_search_locations=inside)
 
 
-def find(told: str) -> None:
-    """Have the module be found that `tell` has told of."""
-    name, _, path = told.partition("=")
+def find() -> None:
+    """Have the module be found that `tell` has told of in the process around."""
+    name, _, path = os.environ[VARIABLE].partition("=")
     sys.meta_path.append(_Finder(name, path))
