@@ -41,6 +41,32 @@ class Inside:
         current.reset(self._token)
 
 
+class _Handed(Mapping[str, Any]):
+    """A frame's configuration as models get it, made when the first of them looks: most code calls none."""
+
+    __slots__ = ("_frame", "_made")
+
+    def __init__(self, frame: "Frame") -> None:
+        self._frame = frame
+        self._made: dict[str, Any] | None = None
+
+    def _config(self) -> dict[str, Any]:
+        if self._made is None:
+            about = self._frame.config
+            own = {key: value for key, value in about.items() if key not in ("run_id", "run_name")}
+            self._made = {**own, "metadata": {**_around(self._frame), **about["metadata"]}}
+        return self._made
+
+    def __getitem__(self, key: str) -> Any:
+        return self._config()[key]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._config())
+
+    def __len__(self) -> int:
+        return len(self._config())
+
+
 class Chat:
     """What chat models in a run's code are told, and how they are heard.
 
@@ -57,9 +83,7 @@ class Chat:
         """Hand the frame's configuration to models that are called from here on; return the token to undo it."""
         if (config := sys.modules.get("langchain_core.runnables.config")) is None:
             return None
-        about = frame.config
-        own = {key: value for key, value in about.items() if key not in ("run_id", "run_name")}
-        return config.var_child_runnable_config.set({**own, "metadata": {**_around(frame), **about["metadata"]}})
+        return config.var_child_runnable_config.set(_Handed(frame))
 
     def callbacks(self, frame: "Frame") -> dict[str, Any]:
         """Return what a frame's configuration gets: the caller's callbacks, and one that listens to chat models."""
@@ -71,7 +95,9 @@ class Chat:
         # A manager, because two lists that meet add up, and tokens would come twice.
         manager = core.CallbackManager.configure(inheritable_callbacks=given, inheritable_tags=config.get("tags"))
         if self._heard:
-            frame.listener = frame.listener or _listener_class()(frame)
+            if frame.listener is None:
+                # Several threads may ask at once: they share the first.
+                vars(frame).setdefault("listener", _listener_class()(frame))
             manager.add_handler(frame.listener)
         return {"callbacks": manager}
 
