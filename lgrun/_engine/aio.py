@@ -121,7 +121,7 @@ class AsyncDriver:
         assert journal is not None
         if not journal.waits(step.barrier):
             # A few microseconds: a hop would take twenty times as long.
-            self.sync.flush(step)
+            self.run.flush(step.ticket, step.barrier)
             return
         # One hop at a time: it takes along all that queued up during the one before.
         async with self._flushing:

@@ -5,6 +5,7 @@ drivers in `sync` and `aio` do as they are told and decide nothing.
 """
 
 from collections.abc import Callable, Generator, Sequence
+from functools import partial
 from typing import Any, TypeAlias
 
 from lgrun._engine import ids
@@ -17,6 +18,7 @@ from lgrun._engine.events import (
     TaskStarted,
 )
 from lgrun._engine.frame import Frame
+from lgrun._engine.journal import Begun
 from lgrun._engine.model import (
     Execute,
     Flush,
@@ -93,7 +95,8 @@ def attempts(
         outcome = _judge(frame, (yield Execute(frame, function, args, kwargs)))
         if isinstance(outcome, Returned):
             run.chat.returned(frame, outcome.value)
-        if isinstance(outcome, Returned) or isinstance(outcome.error, (GraphInterrupt, ParentCommand)):
+            return outcome
+        if isinstance(outcome.error, (GraphInterrupt, ParentCommand)):
             return outcome
         error = outcome.error
         if isinstance(error, Exception):
@@ -208,12 +211,28 @@ def _from_cache(run: Run, planned: Planned, found: Any) -> Flow:
 
 def note_start(run: Run, planned: Planned, *, nested: bool = False) -> None:
     """Record that a call began: what was in flight when a process died, and under which path the call is known."""
-    if run.saver is None:
-        return
+    if run.journal is not None:
+        # A result says all that this does: but not what run it is, nor which call, without a digest.
+        plain = not nested and planned.digest is not None
+        run.journal.note(
+            Begun(planned.frame.path, plain, partial(_start_record, run, planned, run.world.clock(), nested))
+        )
+
+
+def _start_record(run: Run, planned: Planned, at: float, nested: bool) -> PendingWrite:
     world, frame = run.world, planned.frame
-    digest, summary = planned.digest, planned.summary
-    start = PendingWrite("start", world.now(), frame.path, frame.name, digest, summary, attempt=1, pid=world.pid)
-    run.note(start._replace(ns="|".join(frame.ns)) if nested else start)
+    ns = "|".join(frame.ns) if nested else None
+    return PendingWrite(
+        "start",
+        world.written(at),
+        frame.path,
+        frame.name,
+        planned.digest,
+        planned.summary,
+        attempt=1,
+        pid=world.pid,
+        ns=ns,
+    )
 
 
 def _finished(planned: Planned, value: Any, ms: float) -> TaskFinished:
@@ -240,7 +259,7 @@ def result_record(run: Run, planned: Planned, encoded: Encoded | None, ms: float
         frame.name,
         planned.digest,
         planned.summary,
-        round(ms, 3),
+        round(ms * 1000) / 1000,
         frame.attempt,
         None,
         encoded,

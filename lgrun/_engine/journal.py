@@ -10,14 +10,29 @@ has lasted for a tick. Where nothing else was recorded before its result, the re
 import threading
 from collections.abc import Callable, Iterator
 from functools import partial
+from typing import NamedTuple
 
 from lgrun._engine.ticks import QUIET, TICKS
 from lgrun._waiting import WAITING
-from lgrun.checkpoint.base import Checkpoint, Claim, PendingWrite
+from lgrun.checkpoint.base import Checkpoint, Claim, Path, PendingWrite
 from lgrun.types import Durability
 
 _GLANCE = 0.5
 """Seconds after which a wait for somebody else's write begins anew."""
+
+
+class Begun(NamedTuple):
+    """A call that began.
+
+    Args:
+        path: where it was made.
+        plain: its result says all that the record of its start does.
+        record: makes that record.
+    """
+
+    path: Path
+    plain: bool
+    record: Callable[[], PendingWrite]
 
 
 class Journal:
@@ -54,7 +69,7 @@ class Journal:
         self._durability = durability
         self._shared = shared
         # Starts that are not queued. All of them are later than what is.
-        self._begun: list[PendingWrite] = []
+        self._begun: list[Begun] = []
         self._noted = 0
         self._watch = watch
         self._apart = apart
@@ -84,12 +99,15 @@ class Journal:
         """Queue records; return the ticket with which to `flush` them."""
         with self._lock:
             if self._begun and writes:
-                self._queue_begun(writes[0])
+                last, first = self._begun[-1], writes[0]
+                if last.plain and first.kind == "result" and first.path == last.path:
+                    self._begun.pop()
+                self._queue_begun()
             self._queue.extend(writes)
             self._queued += len(writes)
             return self._queued
 
-    def note(self, start: PendingWrite) -> None:
+    def note(self, start: Begun) -> None:
         """Take note that a call began. Its record need not survive a power cut, and nobody waits for it."""
         with self._lock:
             self._begun.append(start)
@@ -97,14 +115,11 @@ class Journal:
             if not self._is_watched:
                 self._is_watched = self._watch(self._look_on())
 
-    def _queue_begun(self, next: PendingWrite | None = None) -> None:
-        """Queue the starts that are not, but for one of which `next`, which follows, says the same."""
-        last = self._begun[-1]
-        if next is not None and next.kind == "result" and next.path == last.path and _is_plain(last):
-            self._begun.pop()
-        self._queue.extend(self._begun)
-        self._queued += len(self._begun)
-        self._begun = []
+    def _queue_begun(self) -> None:
+        if self._begun:
+            self._queue.extend(start.record() for start in self._begun)
+            self._queued += len(self._begun)
+            self._begun = []
 
     def _look_on(self) -> Iterator[None]:
         """Write the starts of calls that last, as long as calls begin."""
@@ -122,7 +137,8 @@ class Journal:
             if lasts:
                 self._apart(partial(self._write_begun, lasting))
 
-    def _write_begun(self, starts: list[PendingWrite]) -> None:
+    def _write_begun(self, begun: list[Begun]) -> None:
+        starts = [start.record() for start in begun]
         try:
             self._claim.append(self._seq, starts, sync=False)
         except Exception:
@@ -149,7 +165,7 @@ class Journal:
             StateIOError: the disk refused, now or before: what a write that failed took along is nowhere, and nothing
                 more is written.
         """
-        writes = False
+        writes, batch = False, []
         try:
             with self._lock:
                 # Not a lock of its own: who waited for it would wait for the next write, too, although this one was
@@ -161,9 +177,17 @@ class Journal:
                 if self._failure is not None:
                     raise self._failure
                 writes = self._is_writing = True
-            self._write(barrier)
-        except Exception as error:
-            self._failure = error
+                if barrier:
+                    self._queue_begun()
+                batch, self._queue, queued = self._queue, [], self._queued
+            self._write(batch, barrier or self._durability == "sync")
+            self._written = queued
+        except BaseException as error:
+            # The handler of a signal may raise anything. Whoever writes next takes them along. A record that is there
+            # twice says the same twice.
+            self._queue[:0] = batch
+            if isinstance(error, Exception):
+                self._failure = error
             raise
         finally:
             if writes:
@@ -181,27 +205,9 @@ class Journal:
             if self._wrote is not None:
                 self._wrote.notify_all()
 
-    def _write(self, barrier: bool) -> None:
-        batch: list[PendingWrite] = []
-        try:
-            with self._lock:
-                if self._begun and barrier:
-                    self._queue_begun()
-                batch, self._queue, queued = self._queue, [], self._queued
-            if self.unsaved is not None:
-                self._claim.put(self.unsaved)
-                self.unsaved = None
-            sync = barrier or self._durability == "sync"
-            if batch or sync:
-                self._claim.append(self._seq, batch, sync=sync)
-            self._written = queued
-        except BaseException:
-            # The handler of a signal may raise anything. Whoever writes next takes them along. A record that is there
-            # twice says the same twice.
-            self._queue[:0] = batch
-            raise
-
-
-def _is_plain(start: PendingWrite) -> bool:
-    """Tell whether a result says all that this start does: not what run it is, nor which call, without a digest."""
-    return start.ns is None and start.digest is not None
+    def _write(self, batch: list[PendingWrite], sync: bool) -> None:
+        if self.unsaved is not None:
+            self._claim.put(self.unsaved)
+            self.unsaved = None
+        if batch or sync:
+            self._claim.append(self._seq, batch, sync=sync)

@@ -117,13 +117,17 @@ class Calls:
             digest: of its arguments, None if they have none: then only its place tells the call.
             args: summary of the arguments for people.
         """
-        own = self._at.get((*parent, place))
+        path = (*parent, place)
+        own = self._at.get(path)
+        if own is None and not self._waiting:
+            # Nothing may be taken up, as in most runs.
+            return self._launch(path, name, digest, args)
         known = self._same(parent, place, own, name, digest)
         if known is not None:
             known.used = True
             return Recorded(known.path, known.result) if known.result else Launch(known.path)
         if own is None:
-            return self._launch((*parent, place), name, digest, args)
+            return self._launch(path, name, digest, args)
         if own.used or own.result is None or own.digest == ANY_ARGUMENTS:
             # A result that was put in for another task says nothing of what the code did.
             return self._launch(self._free_path(parent, place[0]), name, digest, args)

@@ -25,7 +25,7 @@ from lgrun._engine.writing import Hearing, Shortcut, told
 from lgrun.cache.base import BaseCache
 from lgrun.checkpoint.base import BaseCheckpointSaver, Claim, Path, PendingWrite, Saved
 from lgrun.checkpoint.serde import decode, encode, hand_on
-from lgrun.errors import GraphInterrupt, NotSerializableError, ReplayMismatchError
+from lgrun.errors import GraphInterrupt, NotSerializableError, ReplayMismatchError, StateError
 from lgrun.runtime import RunControl
 from lgrun.types import CachePolicy, Interrupt
 
@@ -140,22 +140,29 @@ class Run:
         """Somebody wants to hear of checkpoints."""
         return self.settings.checkpoints or any(each.checkpoints for each in self.listeners)
 
-    def note(self, write: PendingWrite) -> None:
-        """Take note that a call began, if there is a journal."""
-        if self.journal is not None:
-            self.journal.note(write)
-
     def commit(
         self, write: PendingWrite, event: Event | None, *, barrier: bool = False
     ) -> Generator[Instruction, Any, None]:
         """Make a record durable, known and heard, in this order."""
         if self.journal is not None:
             ticket = self.journal.add(write)
-            yield Flush(ticket, barrier)
+            if self.journal.waits(barrier):
+                yield Flush(ticket, barrier)
+            else:
+                self.flush(ticket, barrier)
             if write.kind == "result":
                 self.calls.record(write)
         if event is not None:
             self.emit(event)
+
+    def flush(self, ticket: int, barrier: bool) -> None:
+        """Write what is queued in the journal; a disk that refuses stops the run."""
+        assert self.journal is not None
+        try:
+            self.journal.flush(ticket, barrier)
+        except StateError as error:
+            self.stop(error)
+            raise
 
     def stop(self, error: BaseException) -> None:
         """Start nothing more; the first reason counts."""

@@ -19,20 +19,24 @@ class World(NamedTuple):
     """What a run needs from outside, so that tests can give it another one.
 
     Args:
-        now: the time, ISO 8601 with offset; information only.
+        clock: seconds since the epoch; information only.
+        written: writes such a time in ISO 8601 with offset.
         timer: seconds, to measure how long a task takes.
         uniform: as `random.uniform`, for jitter.
         token: as `os.urandom`.
         pid: this process.
-        clock: seconds since the epoch; information only.
     """
 
-    now: Callable[[], str]
+    clock: Callable[[], float]
+    written: Callable[[float], str]
     timer: Callable[[], float]
     uniform: Callable[[float, float], float]
     token: Callable[[int], bytes]
     pid: int
-    clock: Callable[[], float]
+
+    def now(self) -> str:
+        """Return the time, as records have it."""
+        return self.written(self.clock())
 
 
 class Settings(NamedTuple):

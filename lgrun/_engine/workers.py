@@ -59,7 +59,8 @@ class Workers:
         if now:
             with self._lock:
                 self._wake(1)
-        self._watch()
+        if not self._is_watched:
+            self._watch()
 
     def taken(self, future: TaskFuture[Any]) -> None:
         """Take note that a queued call was claimed by its caller or cancelled."""
@@ -152,10 +153,9 @@ class Workers:
 
     def _watch(self) -> None:
         """Have the queue looked at."""
-        if not self._is_watched:
-            with self._lock:
-                if not self._is_watched:
-                    self._is_watched = TICKS.add(self._look_on())
+        with self._lock:
+            if not self._is_watched:
+                self._is_watched = TICKS.add(self._look_on())
 
     def _look_on(self) -> Iterator[None]:
         """Look at the queue, as long as calls come."""

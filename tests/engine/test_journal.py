@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from lgrun._engine.journal import Journal
+from lgrun._engine.journal import Begun, Journal
 from lgrun._engine.ticks import Ticks
 from lgrun._fs import RealFs
 from lgrun.checkpoint.base import PendingWrite
@@ -209,9 +209,9 @@ class Story:
         self.looks.append(look)
         return True
 
-    def begin(self, name: str, **more: Any) -> None:
+    def begin(self, name: str, *, plain: bool = True) -> None:
         """A call begins; its name says where it is: `ab` is what `a` calls."""
-        self.journal.note(PendingWrite("start", path=path_of(name), name=name, **{"digest": "d"} | more))
+        self.journal.note(begun(name, plain=plain))
 
     def end(self, name: str, kind: Any = "result") -> None:
         self.journal.flush(self.journal.add(PendingWrite(kind, path=path_of(name), name=name)))
@@ -219,6 +219,11 @@ class Story:
     def tick(self, times: int = 1) -> None:
         for _ in range(times):
             self.looks = [look for look in self.looks if next(look, self) is not self]
+
+
+def begun(name: str, *, plain: bool = True) -> Begun:
+    start = PendingWrite("start", path=path_of(name), name=name)
+    return Begun(start.path, plain, lambda: start)
 
 
 def path_of(name: str) -> Any:
@@ -274,12 +279,10 @@ def test_calls_that_return_within_a_tick_are_not_looked_at_twice() -> None:
 
 
 def test_a_start_that_says_more_than_its_result_is_recorded() -> None:
-    """Which graph runs inside; which call it is, where its arguments have no digest."""
-    for more in ({"digest": None}, {"ns": "inner"}):
-        story = Story()
-        story.begin("a", **more)
-        story.end("a")
-        assert story.claim.lines == ["+a a"]
+    story = Story()
+    story.begin("a", plain=False)
+    story.end("a")
+    assert story.claim.lines == ["+a a"]
 
 
 def test_looking_ends_with_the_calls_and_begins_again_with_them() -> None:
@@ -308,7 +311,7 @@ def test_whoever_writes_next_is_told_that_a_start_cannot_be_stored() -> None:
 def test_whoever_looks_on_does_not_wait_for_the_disk() -> None:
     claim, looks = SlowClaim(), list[Iterator[None]]()
     journal = Journal(claim, 1, "async", shared=True, watch=lambda look: looks.append(look) or True)
-    journal.note(PendingWrite("start", name="a", digest="d"))
+    journal.note(begun("a"))
     for _ in range(3):
         next(looks[0])
     assert claim.begun.get(timeout=PATIENCE) == ["a"]
@@ -341,3 +344,30 @@ def test_nobody_looks_at_what_is_written_at_the_end() -> None:
     assert (story.looks, story.claim.lines) == ([], [])
     story.journal.flush(0, barrier=True)
     assert story.claim.lines == ["+a ab"]
+
+
+def test_the_start_of_a_workflow_and_of_a_call_without_a_digest_is_recorded() -> None:
+    """Only these say which run is inside, and that the call has begun; of other calls the result says all."""
+    saver = InMemorySaver()
+
+    @task
+    def step(x: Any) -> int:
+        return len(x)
+
+    @entrypoint()
+    def inner(x: int) -> int:
+        return x
+
+    @entrypoint(checkpointer=saver)
+    def flow(x: int) -> int:
+        return step("ab").result() + step({object(): x}).result() + inner.invoke(x)
+
+    assert flow.invoke(1, THREAD) == 4
+    (saved,) = [saved for saved in saver.history("t") if saved.writes]
+    assert [(write.kind, write.name, write.ns is None) for write in saved.writes] == [
+        ("result", "step", True),
+        ("start", "step", True),
+        ("result", "step", True),
+        ("start", "inner", False),
+        ("result", "inner", True),
+    ]

@@ -145,13 +145,20 @@ class Gauge:
 
 @pytest.mark.parametrize("limit", [1, 2, 3, 5])
 def test_no_more_than_allowed_run_at_a_time(style: Style, limit: int) -> None:
-    """However the results are waited for, and however deep the calls are nested, the run ends."""
+    """One more while a caller that has waited goes on; and however deep the calls are nested, the run ends."""
     gauge = Gauge()
 
     @task
     def leaf(x: int) -> int:
         with gauge:
             return threading.Event().wait(0.002) or x
+
+    @entrypoint()
+    def flat(n: int) -> int:
+        return sum(f.result() for f in wait([*map(leaf, range(n))]).done)
+
+    assert style.invoke(flat, 9, {"max_concurrency": limit}) == 36
+    assert gauge.most <= limit + 1
 
     @task
     def node(x: int) -> int:
@@ -163,7 +170,6 @@ def test_no_more_than_allowed_run_at_a_time(style: Style, limit: int) -> None:
         return sum(f.result() for f in [*map(leaf, range(n)), *map(node, range(n))])
 
     assert style.invoke(flow, 6, {"max_concurrency": limit}) == 60
-    assert gauge.most <= limit + 1
 
 
 def test_a_call_that_a_failed_workflow_left_on_the_loop_is_waited_for() -> None:
