@@ -4,7 +4,8 @@ There is no writer thread. Whoever needs its record on disk and finds no write i
 queued; the others wait for that write and find theirs done.
 
 The order of records is that of what happened. That a call began is recorded when something else is, or when the call
-has lasted for a tick. Where nothing else was recorded before its result, the result says it.
+has lasted for a tick, for some more where calls come and go. Where nothing else was recorded before its result, the
+result says it.
 """
 
 import threading
@@ -12,7 +13,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import NamedTuple
 
-from lgrun._engine.ticks import QUIET, TICKS
+from lgrun._engine.ticks import QUIET, REST, TICKS
 from lgrun._waiting import WAITING
 from lgrun.checkpoint.base import Checkpoint, Claim, Path, PendingWrite
 from lgrun.types import Durability
@@ -60,7 +61,7 @@ class Journal:
         *,
         shared: bool,
         first: Checkpoint | None = None,
-        watch: Callable[[Iterator[None]], bool] = TICKS.add,
+        watch: Callable[[Iterator[int]], bool] = TICKS.add,
         apart: Callable[[Callable[[], None]], object] = WAITING.submit,
     ) -> None:
         self.unsaved = first
@@ -121,12 +122,13 @@ class Journal:
             self._queued += len(self._begun)
             self._begun = []
 
-    def _look_on(self) -> Iterator[None]:
+    def _look_on(self) -> Iterator[int]:
         """Write the starts of calls that last, as long as calls begin."""
-        quiet, noted, oldest = 0, self._noted, None
+        quiet, noted, oldest, pause = 0, self._noted, None, 1
         while quiet < QUIET:
-            yield
+            yield pause
             with self._lock:
+                pause = REST if self._noted > noted + 1 else 1
                 quiet = 0 if self._begun or noted != self._noted else quiet + 1
                 noted, before = self._noted, oldest
                 oldest = self._begun[0] if self._begun else None

@@ -1,36 +1,42 @@
-"""The thread that looks on, every millisecond, for whoever asks."""
+"""The thread that looks on, every millisecond or less often, for whoever asks."""
 
 import logging
 import os
 import threading
-import time
 from collections.abc import Iterator
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 
-__all__ = ["QUIET", "TICKS", "Ticks"]
+__all__ = ["QUIET", "REST", "TICKS", "Ticks"]
 
 _TICK = 0.001
-"""Seconds between two looks."""
+"""Seconds of a tick."""
 
 QUIET = 10
 """After how many looks in a row that find nothing a look may end: to begin anew costs more than some for nothing."""
 
-_OVER = object()
+REST = 32
+"""Ticks between two looks at what goes on briskly.
+
+A thread that has woken waits for the interpreter, at most for a switch interval. As long as it does, whoever lets go of
+the interpreter for a moment, to write a few bytes, wakes it in vain, which takes ten times as long as the write.
+"""
 
 
 class Ticks:
     """A thread for what must be looked at while other threads are busy. It sleeps for good where there is nothing.
 
-    A look is an iterator that is advanced at every tick, until it ends. It must not wait, nor raise, which ends it.
+    A look is an iterator that yields after how many ticks it is to be advanced again, until it ends. It must not wait,
+    nor raise, which ends it.
     """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._looks: list[Iterator[None]] = []
+        # With the ticks that are left to each.
+        self._looks: dict[Iterator[int], int] = {}
         self._wakes: SimpleQueue[None] | None = None
 
-    def add(self, look: Iterator[None]) -> bool:
-        """Have `look` advanced at every tick from now on. False: the system has no thread left for it."""
+    def add(self, look: Iterator[int]) -> bool:
+        """Have `look` advanced, first at the next tick. False: the system has no thread left for it."""
         with self._lock:
             if self._wakes is None:
                 wakes: SimpleQueue[None] = SimpleQueue()
@@ -39,25 +45,47 @@ class Ticks:
                 except RuntimeError:
                     return False
                 self._wakes = wakes
-            self._looks.append(look)
+            self._looks[look] = 1
             if len(self._looks) == 1:
                 self._wakes.put(None)
             return True
+
+    def hurry(self) -> None:
+        """Have all looks advanced now."""
+        if self._wakes is not None:
+            self._wakes.put(None)
 
     def _look_on(self, wakes: "SimpleQueue[None]") -> None:
         while True:
             wakes.get()
             while self._looks:
-                time.sleep(_TICK)
-                for look in tuple(self._looks):
-                    try:
-                        goes_on = next(look, _OVER) is not _OVER
-                    except Exception:
-                        logging.getLogger("lgrun").exception("what looks on has failed; the others go on")
-                        goes_on = False
-                    if not goes_on:
-                        with self._lock:
-                            self._looks.remove(look)
+                with self._lock:
+                    passed = min(self._looks.values())
+                hurried = self._sleep(wakes, passed)
+                with self._lock:
+                    looks = [(look, 0 if hurried else left - passed) for look, left in self._looks.items()]
+                for look, left in looks:
+                    pause = self._advanced(look) if left <= 0 else left
+                    with self._lock:
+                        if pause:
+                            self._looks[look] = pause
+                        else:
+                            del self._looks[look]
+
+    def _sleep(self, wakes: "SimpleQueue[None]", ticks: int) -> bool:
+        """Sleep for so many ticks; tell whether somebody could not wait."""
+        try:
+            wakes.get(timeout=ticks * _TICK)
+            return True
+        except Empty:
+            return False
+
+    def _advanced(self, look: Iterator[int]) -> int:
+        try:
+            return next(look, 0)
+        except Exception:
+            logging.getLogger("lgrun").exception("what looks on has failed; the others go on")
+            return 0
 
 
 TICKS = Ticks()

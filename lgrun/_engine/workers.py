@@ -10,7 +10,7 @@ from queue import SimpleQueue
 from typing import Any
 
 from lgrun._engine.future import TaskFuture
-from lgrun._engine.ticks import QUIET, TICKS
+from lgrun._engine.ticks import QUIET, REST, TICKS
 
 __all__ = ["MAX_WORKERS", "WORKERS", "LimitedWorkers", "Workers"]
 
@@ -35,8 +35,8 @@ class Workers:
 
     To wake a thread for a call that its caller runs at once costs as much as the call, and short calls gain nothing
     from threads that take turns at one interpreter. So calls wait in a queue for their callers and for the threads that
-    are at work. They are looked at with every tick: where they wait and none was begun since the last look, or the
-    process had nothing to compute, a thread is woken, the next time two, then four.
+    are at work. They are looked at with every tick, less often while none is left waiting: where they wait and none was
+    begun since the last look, or the process had nothing to compute, a thread is woken, the next time two, then four.
 
     What each call comes by takes no lock, only what is atomic: a thread that waits for a lock is given it before it may
     run, and the threads that are at work would wait for that one at every call, which doubles what a call costs.
@@ -52,6 +52,8 @@ class Workers:
         self._blocked = 0
         self._wakes: SimpleQueue[None] = SimpleQueue()
         self._is_watched = False
+        # Nobody looks for a while, because calls were begun as they came.
+        self._rests = False
 
     def submit(self, future: TaskFuture[Any], *, now: bool = False) -> None:
         """Queue a call. `now`: its caller will not run it, so a thread is woken at once."""
@@ -61,6 +63,8 @@ class Workers:
                 self._wake(1)
         if not self._is_watched:
             self._watch()
+        elif self._rests and len(self._calls) > 1:
+            self._hurry()
 
     def taken(self, future: TaskFuture[Any]) -> None:
         """Take note that a queued call was claimed by its caller or cancelled."""
@@ -106,6 +110,8 @@ class Workers:
         self._blocked += _local.is_worker
         if self._calls and self._total - self._idle == self._blocked:
             self._wake(1)
+        elif self._calls and self._rests:
+            self._hurry()
 
     def _wake(self, count: int) -> int:
         """Wake or start so many threads, as far as there may be any more; return how many."""
@@ -157,13 +163,16 @@ class Workers:
             if not self._is_watched:
                 self._is_watched = TICKS.add(self._look_on())
 
-    def _look_on(self) -> Iterator[None]:
+    def _hurry(self) -> None:
+        self._rests = False
+        TICKS.hurry()
+
+    def _look_on(self) -> Iterator[int]:
         """Look at the queue, as long as calls come."""
         begun, waited, quiet, count, pause = -1, False, 0, 1, 1
         wall, busy = time.monotonic(), time.process_time()
         while quiet < QUIET:
-            for _ in range(pause):
-                yield
+            yield pause
             then, spent, wall, busy = wall, busy, time.monotonic(), time.process_time()
             idle = busy - spent < (wall - then) / 2
             with self._lock:
@@ -172,7 +181,8 @@ class Workers:
                     pause = 1 if self._wake(min(count, len(self._calls))) else min(pause * 2, _LONGEST_PAUSE)
                     count *= 2
                 else:
-                    pause = count = 1
+                    self._rests = not self._calls and self._begun > begun + 1
+                    pause, count = REST if self._rests else 1, 1
                 quiet = 0 if self._calls or begun != self._begun else quiet + 1
                 begun, waited = self._begun, bool(self._calls)
                 self._is_watched = quiet < QUIET

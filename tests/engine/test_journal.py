@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from lgrun._engine.journal import Begun, Journal
-from lgrun._engine.ticks import Ticks
+from lgrun._engine.ticks import REST, Ticks
 from lgrun._fs import RealFs
 from lgrun.checkpoint.base import PendingWrite
 from lgrun.checkpoint.file import FileSaver
@@ -202,10 +202,10 @@ class Story:
 
     def __init__(self, durability: Any = "async") -> None:
         self.claim = Written()
-        self.looks: list[Iterator[None]] = []
+        self.looks: list[Iterator[int]] = []
         self.journal = Journal(self.claim, 1, durability, shared=True, watch=self._watch, apart=lambda write: write())
 
-    def _watch(self, look: Iterator[None]) -> bool:
+    def _watch(self, look: Iterator[int]) -> bool:
         self.looks.append(look)
         return True
 
@@ -309,7 +309,7 @@ def test_whoever_writes_next_is_told_that_a_start_cannot_be_stored() -> None:
 
 
 def test_whoever_looks_on_does_not_wait_for_the_disk() -> None:
-    claim, looks = SlowClaim(), list[Iterator[None]]()
+    claim, looks = SlowClaim(), list[Iterator[int]]()
     journal = Journal(claim, 1, "async", shared=True, watch=lambda look: looks.append(look) or True)
     journal.note(begun("a"))
     for _ in range(3):
@@ -321,19 +321,48 @@ def test_whoever_looks_on_does_not_wait_for_the_disk() -> None:
 def test_a_look_that_fails_is_the_last_one_and_no_others(caplog: pytest.LogCaptureFixture) -> None:
     ticks, ended = Ticks(), threading.Event()
 
-    def fails() -> Iterator[None]:
+    def fails() -> Iterator[int]:
         raise LookupError("broken")
-        yield
+        yield 1
 
-    def goes_on() -> Iterator[None]:
-        yield
-        yield
+    def goes_on() -> Iterator[int]:
+        yield 1
+        yield 1
         ended.set()
 
     ticks.add(fails())
     ticks.add(goes_on())
     assert ended.wait(PATIENCE)
     assert "broken" in caplog.text
+
+
+def test_a_look_comes_when_it_is_due_or_when_there_is_a_hurry() -> None:
+    ticks, came = Ticks(), queue.SimpleQueue[str]()
+
+    def looks(name: str, pause: int) -> Iterator[int]:
+        for _ in range(2):
+            came.put(name)
+            yield pause
+
+    ticks.add(looks("often", 1))
+    ticks.add(looks("seldom", 10**6))
+    assert sorted(came.get(timeout=PATIENCE) for _ in range(3)) == ["often", "often", "seldom"]
+    ticks.hurry()
+    assert came.get(timeout=PATIENCE) == "seldom"
+
+
+def test_calls_that_come_and_go_are_looked_at_less_often() -> None:
+    story = Story()
+    story.begin("a")
+    (look,) = story.looks
+    assert next(look) == 1
+    assert next(look) == 1
+    for name in "bcd":
+        story.begin(name)
+        story.end(name)
+    assert next(look) == REST
+    story.begin("e")
+    assert next(look) == 1
 
 
 def test_nobody_looks_at_what_is_written_at_the_end() -> None:

@@ -5,7 +5,11 @@ import threading
 from collections import deque
 from typing import Any
 
+import pytest
+
+from lgrun._engine import workers as workers_module
 from lgrun._engine.future import TaskFuture
+from lgrun._engine.ticks import REST
 from lgrun._engine.workers import WORKERS, Workers
 
 CALLS = 1000
@@ -72,6 +76,35 @@ def test_a_call_that_another_thread_has_uncovered_stays_in_the_queue() -> None:
     workers._is_watched = True
     first.result()
     assert list(workers._calls) == [second]
+
+
+def test_calls_that_do_not_wait_are_looked_at_less_often(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Until one is left waiting: then it is looked at before the rest is over."""
+    hurried: list[bool] = []
+    monkeypatch.setattr(workers_module.TICKS, "hurry", lambda: hurried.append(True))
+    workers = Workers()
+    workers._is_watched = True
+    look = workers._look_on()
+
+    def called() -> TaskFuture[Any]:
+        future: TaskFuture[Any] = TaskFuture(lambda future: future.finish(None, None), workers)
+        workers.submit(future)
+        return future
+
+    assert next(look) == 1
+    for _ in range(5):
+        called().result()
+    assert next(look) == REST
+    called()
+    assert hurried == []
+    called()
+    called()
+    assert hurried == [True]
+    assert next(look) == 1
+    woken: list[int] = []
+    monkeypatch.setattr(workers, "_wake", lambda count: woken.append(count) or count)
+    assert next(look) == 1
+    assert woken == [1]
 
 
 def test_a_future_of_the_library_has_no_more_than_ours_knows() -> None:
