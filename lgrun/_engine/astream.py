@@ -18,17 +18,20 @@ class Arrivals(Generic[T]):
     """What comes to a reader on the running event loop, from any thread.
 
     The reader is woken once for all that has come until it looks.
+
+    Attributes:
+        items: what has come.
     """
 
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
-        self._items: deque[T] = deque()
+        self.items: deque[T] = deque()
         # At most one, the reader. Whoever takes it out, which is atomic, wakes it.
         self._sleepers: list[asyncio.Future[None]] = []
 
     def put(self, item: T) -> None:
         """Add what has come."""
-        self._items.append(item)
+        self.items.append(item)
         if self._sleepers:
             self.wake()
 
@@ -45,13 +48,13 @@ class Arrivals(Generic[T]):
 
     async def come(self, work: "asyncio.Future[Any]") -> bool:
         """Wait until something has come, which is true, or `work` is over; whoever knows that it is calls `wake`."""
-        while not self._items:
+        while not self.items:
             if work.done():
                 return False
             sleeper: asyncio.Future[None] = self._loop.create_future()
             self._sleepers.append(sleeper)
             # Whoever put something before that has seen no sleeper.
-            if self._items:
+            if self.items:
                 self._sleepers.clear()
             else:
                 await sleeper
@@ -59,7 +62,7 @@ class Arrivals(Generic[T]):
 
     def take(self) -> Generator[T, None, None]:
         """Take out, one after another, what has come, and what comes meanwhile."""
-        items = self._items
+        items = self.items
         while items:
             yield items.popleft()
 
@@ -118,7 +121,9 @@ class AsyncBeside(Generic[T]):
 
     def take(self) -> Generator[T, None, None]:
         """Take out, one after another, what has come, and what comes meanwhile."""
-        for item in self._arrivals.take():
+        items = self._arrivals.items
+        while items:
+            item = items.popleft()
             if item is _TURN:
                 rouse(self._turn)
             else:

@@ -128,11 +128,11 @@ def _finished(run: Run, saved: Saved, memory: Memory) -> RunEnded:
 def _fresh(run: Run, start: Fresh, head: Saved | None, memory: Memory, input: Any) -> Life[Opened]:
     program = run.program
     state = program.begin(input, memory.state)
-    checkpoint = next_checkpoint(run, head, start.parent, "input", memory.seq)
-    checkpoint = replace(checkpoint, input=run.encode(input, "the input"))
+    holds: dict[str, Any] = {"input": run.encode(input, "the input")}
     if program.stepwise:
         value, _, frontier = encoded_kept(run, program.kept(state), "the state")
-        checkpoint = replace(checkpoint, value=value, frontier=frontier, next=(START,))
+        holds |= {"value": value, "frontier": frontier, "next": (START,)}
+    checkpoint = next_checkpoint(run, head, start.parent, "input", memory.seq, **holds)
     yield from _begin_at(run, checkpoint, ())
     run.emit(RunStarted(thread=run.settings.thread, name=program.name, continued=False))
     if run.settings.checkpoints:
@@ -150,9 +150,9 @@ def encoded_kept(run: Run, kept: Kept, what: str) -> tuple[Encoded | None, Encod
 
 
 def next_checkpoint(
-    run: Run, head: Saved | None, parent: Saved | None, kind: CheckpointKind, previous: int | None = None
+    run: Run, head: Saved | None, parent: Saved | None, kind: CheckpointKind, previous: int | None = None, **holds: Any
 ) -> Checkpoint:
-    """Return the checkpoint after the latest one, as a child of `parent`, without its values."""
+    """Return the checkpoint after the latest one, as a child of `parent`, with the values that it `holds`."""
     seq = 1 if head is None else head.checkpoint.seq + 1
     return Checkpoint(
         thread=run.settings.thread,
@@ -167,6 +167,7 @@ def next_checkpoint(
         questions=0 if head is None else _questions_so_far(head),
         entrypoint=run.program.name,
         metadata=user_metadata(run),
+        **holds,
     )
 
 

@@ -149,7 +149,8 @@ def _step(course: Course, state: Any, calls: Sequence[NodeCall]) -> Flow:
         _announce(course, calls, frames, results)
     reader = course.reader
     if reader is not None and live:
-        if reader.paced:
+        # Of a function that only writes to its stream, nothing has been told before it runs.
+        if reader.paced and (run.heard or course.program.stepwise):
             # What a node alone does is shown when its step is over, as in LangGraph.
             yield HandOver(reader, hold=len(live) == 1 and course.program.stepwise)
         if reader.left and course.program.stepwise:

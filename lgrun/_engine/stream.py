@@ -19,8 +19,8 @@ T = TypeVar("T")
 GLANCE = 0.5
 """Seconds after which a wait for what comes next begins anew."""
 
-_TURN, _END = object(), object()
-"""In a queue: here the run waits for its reader; the last thing."""
+_MARK = object()
+"""In a queue: here the run waits for its reader, or is over."""
 
 
 _READ: WeakSet["Beside[Any]"] = WeakSet()
@@ -76,6 +76,7 @@ class Beside(Generic[T]):
         self._run: Run | None = None
         self._cancelled_by: str | None = None
         self._failure: BaseException | None = None
+        self._ends = False
         # Taken by whoever comes first: the thread as it begins, or the reader as it leaves before that.
         self._beginning = threading.Lock()
         self._over = threading.Event()
@@ -116,7 +117,7 @@ class Beside(Generic[T]):
     def hand_over(self, hold: bool) -> None:
         """Wait until the reader has taken all and asks for more, or leaves; `hold` what comes next for then."""
         self._release()
-        self._queue.put(_TURN)
+        self._queue.put(_MARK)
         if not self.left:
             self._turns.get()
         self._held = [] if hold else None
@@ -148,12 +149,12 @@ class Beside(Generic[T]):
                     item = take()
                 except Empty:
                     item = self._wait()
-                if item is _TURN:
-                    self._turns.put(None)
-                elif item is _END:
+                if item is not _MARK:
+                    yield item
+                elif self._ends:
                     break
                 else:
-                    yield item
+                    self._turns.put(None)
         except KeyboardInterrupt:
             run.cancel("an interrupt")
             raise
@@ -179,7 +180,8 @@ class Beside(Generic[T]):
             self._failure = error
         finally:
             self._release()
-            self._queue.put(_END)
+            self._ends = True
+            self._queue.put(_MARK)
             self._over.set()
 
 

@@ -11,7 +11,7 @@ _threads = itertools.count()
 
 
 class Library:
-    """One of the two libraries.
+    """One of the two libraries, whose modules are its attributes: loaded by who uses them first.
 
     Args:
         package: its name.
@@ -19,10 +19,11 @@ class Library:
 
     def __init__(self, package: str) -> None:
         self.name = package
-        self.func = importlib.import_module(f"{package}.func")
-        self.types = importlib.import_module(f"{package}.types")
-        self.config = importlib.import_module(f"{package}.config")
-        self.graph = importlib.import_module(f"{package}.graph")
+
+    def __getattr__(self, module: str) -> Any:
+        found = importlib.import_module(f"{self.name}.{module}")
+        setattr(self, module, found)
+        return found
 
     def label(self, kind: str) -> str:
         """Name the library with a kind of saver, for people."""
