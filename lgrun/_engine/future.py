@@ -39,6 +39,11 @@ class _Local(threading.local):
 _local = _Local()
 
 
+def in_callers_place() -> bool:
+    """Tell whether this thread runs a call whose caller waits for it here."""
+    return _local.depth > 0
+
+
 class _Waiters(list[Any]):
     """Where `concurrent.futures.wait` and `as_completed` register: a sign that the caller will not claim."""
 

@@ -1,7 +1,7 @@
 """Group commit: results that finish together share one line and one sync.
 
-There is no writer thread. Whoever needs its record on disk and finds no write in progress writes everything that is
-queued; the others wait for that write and find theirs done.
+Whoever needs its record on disk and finds no write in progress writes everything that is queued; the others wait for
+that write and find theirs done. A thread that has other calls to run has another thread write and wait.
 
 The order of records is that of what happened. That a call began is recorded when something else is, or when the call
 has lasted for a tick, for some more where calls come and go. Where nothing else was recorded before its result, the
@@ -20,6 +20,10 @@ from lgrun.types import Durability
 
 _GLANCE = 0.5
 """Seconds after which a wait for somebody else's write begins anew."""
+
+
+_MOST_WAITING = 32
+"""Records that may wait to be written beside those that are being written, before whoever has another one waits."""
 
 
 class Begun(NamedTuple):
@@ -82,6 +86,9 @@ class Journal:
         self._is_writing = False
         self._failure: BaseException | None = None
         self._lock = threading.Lock()
+        # Who is to be told of a write, and whether somebody sees to it.
+        self._waiting: list[tuple[int, Callable[[BaseException | None], None]]] = []
+        self._is_seen_to = False
         # Made by the first who has to wait.
         self._wrote: threading.Condition | None = None
 
@@ -196,6 +203,36 @@ class Journal:
                 # Before any call, which an interrupt may cut short.
                 self._is_writing = False
                 self._end_writing()
+
+    def flush_apart(self, ticket: int, told: Callable[[BaseException | None], None]) -> bool:
+        """Have another thread `flush` up to `ticket`, which then tells what that raised, if it did.
+
+        Returns:
+            False: so many wait that whoever asks had better wait, too.
+        """
+        with self._lock:
+            if len(self._waiting) >= _MOST_WAITING:
+                return False
+            self._waiting.append((ticket, told))
+            begins, self._is_seen_to = not self._is_seen_to, True
+        if begins:
+            self._apart(self._see_to)
+        return True
+
+    def _see_to(self) -> None:
+        while True:
+            with self._lock:
+                waiting, self._waiting = self._waiting, []
+                self._is_seen_to = bool(waiting)
+            if not waiting:
+                return
+            failure: BaseException | None = None
+            try:
+                self.flush(max(ticket for ticket, _ in waiting))
+            except BaseException as error:
+                failure = error
+            for _, told in waiting:
+                told(failure)
 
     def _wait(self) -> None:
         self._wrote = self._wrote or threading.Condition(self._lock)

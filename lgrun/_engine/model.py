@@ -135,10 +135,17 @@ class Sleep(NamedTuple):
 
 
 class Flush(NamedTuple):
-    """Make the journal durable up to `ticket`; `barrier` waits for the disk whatever the durability."""
+    """Make the journal durable up to `ticket`.
+
+    Args:
+        ticket: up to where.
+        barrier: wait for the disk whatever the durability.
+        last: no code is run behind it: the flow comes to its end, so that any thread may go on with it.
+    """
 
     ticket: int
     barrier: bool = False
+    last: bool = False
 
 
 class Io(NamedTuple):

@@ -147,7 +147,7 @@ class Run:
         if self.journal is not None:
             ticket = self.journal.add(write)
             if self.journal.waits(barrier):
-                yield Flush(ticket, barrier)
+                yield Flush(ticket, barrier, last=write.kind == "result")
             else:
                 self.flush(ticket, barrier)
             if write.kind == "result":

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from lgrun._engine.chat import Inside
 from lgrun._engine.flow import Flow, task_flow
 from lgrun._engine.frame import Frame
-from lgrun._engine.future import TaskFuture
+from lgrun._engine.future import TaskFuture, in_callers_place
 from lgrun._engine.model import (
     Execute,
     Flush,
@@ -30,7 +30,7 @@ from lgrun._engine.program import Program
 from lgrun._engine.run import Known, Planned, Run
 from lgrun._engine.workers import WORKERS, LimitedWorkers
 from lgrun.checkpoint.base import Path
-from lgrun.errors import GraphInterrupt
+from lgrun.errors import GraphInterrupt, StateError
 
 T = TypeVar("T")
 
@@ -59,18 +59,29 @@ class SyncDriver:
         self, flow: Generator[Instruction, Any, T], answer: Any = None, failure: BaseException | None = None
     ) -> T:
         """Step through a flow to its end; it is sent `answer`, or `failure` is raised in it, where it stands."""
+        return self.step_through(flow, answer, failure)  # type: ignore[no-any-return]
+
+    def step_through(
+        self, flow: Generator[Instruction, Any, T], answer: Any, failure: BaseException | None, parks: bool = False
+    ) -> Any:
+        """Do what `drive` does. `parks`: only up to its last step, which is returned, if that waits for the disk."""
         while True:
             try:
                 step = flow.send(answer) if failure is None else flow.throw(failure)
                 answer = failure = None
-                answer = self.execute(step) if isinstance(step, Execute) else self._do(step)
+                if isinstance(step, Execute):
+                    answer = self.execute(step)
+                elif parks and isinstance(step, Flush) and step.last:
+                    return step
+                else:
+                    answer = self._do(step)
             except BaseException as error:
                 # Whatever comes while the flow is not over, also an interrupt between two steps, is for the flow, which
                 # ends in good order.
                 if getattr(flow, "gi_frame", None) is not None:
                     answer, failure = None, error
                 elif isinstance(error, StopIteration):
-                    return error.value  # type: ignore[no-any-return]
+                    return error.value
                 else:
                     raise
 
@@ -222,15 +233,40 @@ class _Job:
         self._context = context
 
     def __call__(self, future: TaskFuture[Any]) -> None:
-        driver, work = self._driver, self._work
+        work = self._work
+        flow = task_flow(self._driver.run, work) if isinstance(work, Planned) else work
+        self._go_on(future, flow, None, parks=not in_callers_place())
+
+    def _go_on(self, future: TaskFuture[Any], flow: Flow, failure: BaseException | None, *, parks: bool) -> None:
+        """Run the flow from where it stands. `parks`: this thread has better things to do than to wait for the disk."""
+        driver = self._driver
         try:
-            flow = task_flow(driver.run, work) if isinstance(work, Planned) else work
-            outcome = self._context.run(driver.drive, flow)
+            outcome = self._context.run(driver.step_through, flow, None, failure, parks)
         except BaseException as error:
             outcome = Raised(error)
+        if isinstance(outcome, Flush):
+            self._park(future, flow, outcome)
+            return
         driver.running.pop(future, None)
         driver.workers.over(future)
         if isinstance(outcome, Returned):
             future.finish(outcome.value, None)
         else:
             future.finish(None, outcome.error)
+
+    def _park(self, future: TaskFuture[Any], flow: Flow, step: Flush) -> None:
+        run = self._driver.run
+        assert run.journal is not None
+
+        def flushed(failure: BaseException | None) -> None:
+            if isinstance(failure, StateError):
+                run.stop(failure)
+            self._go_on(future, flow, failure, parks=False)
+
+        if not run.journal.flush_apart(step.ticket, flushed):
+            failure = None
+            try:
+                self._driver.flush(step)
+            except BaseException as error:
+                failure = error
+            self._go_on(future, flow, failure, parks=False)

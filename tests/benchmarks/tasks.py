@@ -5,7 +5,13 @@ from itertools import product
 from typing import Any
 
 from tests.benchmarks.comparing import Bench, Line, Measure, grown, medians
-from tests.benchmarks.floors import append_and_sync, journal_lines, synced_pieces
+from tests.benchmarks.floors import (
+    THREADS,
+    append_and_share_syncs,
+    append_and_sync,
+    journal_lines,
+    synced_pieces,
+)
 from tests.benchmarks.libraries import Library, new_thread, timed, timed_async
 
 Program = Callable[[Library, Any, str, int], float]
@@ -129,9 +135,13 @@ def _compared(
     unit: str = "µs per task",
     at_least: float | None = None,
     floor: str | None = None,
+    shares: bool = False,
     at_most: float | None = None,
 ) -> Iterator[Line]:
-    """Run a program with both libraries, and the floor of what lgrun wrote; yield a line for each comparison."""
+    """Run a program with both libraries, and the floor of what lgrun wrote; yield a line for each comparison.
+
+    `shares`: in the floor, too, what comes at the same time shares a sync.
+    """
     folder = bench.fresh()
     savers = {library: library.saver(kind, folder) for library in (bench.lgrun, bench.langgraph)}
 
@@ -144,8 +154,12 @@ def _compared(
     measures = {"lgrun": measure(bench.lgrun), theirs: measure(bench.langgraph)}
     if floor:
         pieces = synced_pieces(journal_lines(folder))
-        floor = floor.format(n / len(pieces))
-        measures[floor] = lambda: append_and_sync(pieces, bench.fresh()) / n * 1e6
+        if shares:
+            text = b"".join(pieces)
+            size = -(-len(text) // n)
+            pieces = [text[start : start + size] for start in range(0, len(text), size)]
+        write = append_and_share_syncs if shares else append_and_sync
+        measures[floor] = lambda: write(pieces, bench.fresh()) / n * 1e6
     found = medians(measures, bench.rounds)
     ours = found.pop("lgrun")
     for against in sorted(found, key=lambda name: name == theirs):
@@ -176,8 +190,10 @@ def fan_out(bench: Bench) -> Iterator[Line]:
     yield from _compared(bench, case, "memory", _fan_out, "memory", "async", n=n, at_least=30)
     yield from _compared(bench, case, "memory, asyncio", _gather, "memory", "async", n=n, at_least=25)
     yield from _compared(bench, case, "files, async", _fan_out, "files", "async", n=n)
-    floor = "append + sync, {:.1f} tasks each"
-    yield from _compared(bench, case, "files, sync", _fan_out, "files", "sync", n=n, floor=floor, at_most=2.5)
+    floor = f"append + sync of {THREADS} threads"
+    yield from _compared(
+        bench, case, "files, sync", _fan_out, "files", "sync", n=n, floor=floor, shares=True, at_most=2.5
+    )
 
 
 def nested(bench: Bench) -> Iterator[Line]:

@@ -65,6 +65,59 @@ def test_whoever_waits_is_released_by_the_write_that_was_his() -> None:
     assert joined(last)
 
 
+class Held(RealFs):
+    """A disk whose syncs of journals last until they may end."""
+
+    def __init__(self) -> None:
+        self.journals: set[int] = set()
+        self.leave = threading.Event()
+
+    def open_append(self, name: str, parent: int) -> int:
+        fd = super().open_append(name, parent)
+        self.journals.add(fd)
+        return fd
+
+    def sync(self, fd: int) -> None:
+        assert fd not in self.journals or self.leave.wait(PATIENCE)
+        super().sync(fd)
+
+
+def test_threads_run_the_next_call_while_a_result_is_on_its_way_to_the_disk(tmp_path: Path) -> None:
+    """And nobody is told of a result before it is there."""
+    disk, ran = Held(), queue.SimpleQueue[int]()
+
+    @task
+    def work(n: int) -> int:
+        ran.put(n)
+        return n
+
+    @entrypoint(checkpointer=FileSaver(tmp_path, fs=disk))
+    def flow(n: int) -> list[int]:
+        calls = [work(number) for number in range(n)]
+        assert sorted(ran.get(timeout=PATIENCE) for _ in calls) == list(range(n))
+        assert not any(call.done() for call in calls)
+        disk.leave.set()
+        return [call.result() for call in calls]
+
+    assert flow.invoke(20, THREAD) == list(range(20))
+
+
+def test_no_more_than_some_records_wait_to_be_written() -> None:
+    """Who comes then waits, too: what runs ahead of the disk would have to be run again after a crash."""
+    acts: list[Any] = []
+    journal = Journal(MemoryClaim(InMemorySaver(), "t"), 1, "sync", shared=True, apart=acts.append)
+    told: list[Any] = []
+    tickets = [journal.add(PendingWrite("result", name=str(number))) for number in range(40)]
+
+    assert [journal.flush_apart(ticket, told.append) for ticket in tickets] == [True] * 32 + [False] * 8
+    assert (len(acts), told) == (1, [])
+    acts[0]()
+    # There is no such checkpoint.
+    assert [type(error) for error in told] == [ValueError] * 32
+    assert journal.flush_apart(tickets[-1], told.append)
+    assert len(acts) == 2
+
+
 # --- disks that fail
 
 MANY = 5
