@@ -70,7 +70,7 @@ class AsyncDriver:
                 return stop.value  # type: ignore[no-any-return]
             answer = failure = None
             try:
-                answer = await self.perform(step)
+                answer = await (self._execute(step) if isinstance(step, Execute) else self.perform(step))
             except BaseException as error:
                 failure = error
 
@@ -283,8 +283,11 @@ class AsyncDriver:
 
     def _list(self, task: "asyncio.Task[Any]", path: Path) -> None:
         self.running[task] = path
-        task.add_done_callback(lambda _: self.running.pop(task, None))
-        task.add_done_callback(_retrieve)
+        task.add_done_callback(self._over)
+
+    def _over(self, task: "asyncio.Task[Any]") -> None:
+        self.running.pop(task, None)
+        _retrieve(task)
 
     def _call_on_loop(
         self, frame: Frame, function: Function, args: tuple[Any, ...], kwargs: dict[str, Any]

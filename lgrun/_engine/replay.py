@@ -10,7 +10,6 @@ Rule 3: a place is handed out once. A call whose own place belongs to another re
 """
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from lgrun._engine.ids import interrupt_id
@@ -47,22 +46,27 @@ class Launch(NamedTuple):
     mismatch: Mismatch | None = None
 
 
-@dataclass(slots=True, eq=False)
+# Not dataclasses: making four of them takes more than a millisecond whenever a workflow is loaded.
+
+
 class _Call:
-    path: Path
-    name: str
-    digest: str | None
-    args: str | None
-    result: PendingWrite | None = None
-    used: bool = False
+    __slots__ = ("args", "digest", "name", "path", "result", "used")
+
+    def __init__(self, path: Path, name: str, digest: str | None, args: str | None, *, used: bool = False) -> None:
+        self.path = path
+        self.name = name
+        self.digest = digest
+        self.args = args
+        self.result: PendingWrite | None = None
+        self.used = used
 
 
-@dataclass(slots=True, eq=False)
 class _Alike:
     """Calls that only their places tell apart; those before `start` are used."""
 
-    calls: list[_Call] = field(default_factory=list)
-    start: int = 0
+    def __init__(self) -> None:
+        self.calls: list[_Call] = []
+        self.start = 0
 
     def first_unused(self) -> _Call | None:
         while self.start < len(self.calls) and self.calls[self.start].used:
@@ -165,7 +169,7 @@ class Calls:
     def _launch(
         self, path: Path, name: str, digest: str | None, args: str | None, mismatch: Mismatch | None = None
     ) -> Launch:
-        self._at[path] = _Call(path, name, digest, args, None, True)
+        self._at[path] = _Call(path, name, digest, args, used=True)
         if self._free:
             parent, (strand, position) = path[:-1], path[-1]
             if position >= self._free.get((parent, strand), position + 1):
@@ -179,7 +183,7 @@ class Calls:
         """
         known = self._at.get(path)
         if known is None:
-            self._at[path] = _Call(path, "", None, None, None, True)
+            self._at[path] = _Call(path, "", None, None, used=True)
             return None
         known.used = True
         return known.result if known.result is not None and known.result.name in names else None
@@ -230,14 +234,13 @@ class Suspend(NamedTuple):
     known: bool
 
 
-@dataclass(slots=True, eq=False)
 class _Question:
-    asked: PendingWrite
-    answer: Encoded | None = None
-    used: bool = False
+    def __init__(self, asked: PendingWrite) -> None:
+        self.asked = asked
+        self.answer: Encoded | None = None
+        self.used = False
 
 
-@dataclass(slots=True, eq=False)
 class Questions:
     """The questions asked under one checkpoint.
 
@@ -246,13 +249,11 @@ class Questions:
         count: how many questions the thread had asked before.
     """
 
-    writes: Sequence[PendingWrite] = ()
-    count: int = 0
-    _by_id: dict[str, _Question] = field(default_factory=dict)
-    _at: dict[Path, list[_Question]] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        for write in self.writes:
+    def __init__(self, writes: Sequence[PendingWrite] = (), count: int = 0) -> None:
+        self.count = count
+        self._by_id: dict[str, _Question] = {}
+        self._at: dict[Path, list[_Question]] = {}
+        for write in writes:
             if write.kind == "interrupt":
                 self.ask(write)
             elif write.kind == "answer" and write.value is not None and write.id in self._by_id:
