@@ -3,6 +3,7 @@
 The engine sets it around every piece of user code; `interrupt()`, `get_config()` and task calls read it.
 """
 
+import sys
 from collections.abc import Callable
 from contextvars import ContextVar
 from typing import Any, Protocol
@@ -48,3 +49,11 @@ def require_frame(what: str) -> FrameLike:
             "@task, and in threads only if they run in a copy of the caller's contextvars context"
         )
     return frame
+
+
+def caller() -> str:
+    """Return `file:line` of the innermost user code on the stack."""
+    frame = sys._getframe(1)
+    while frame.f_back is not None and frame.f_globals.get("__name__", "").startswith("lgrun."):
+        frame = frame.f_back
+    return f"{frame.f_code.co_filename}:{frame.f_lineno}"

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from lgrun._engine import ids
 from lgrun._engine.chat import tell
+from lgrun._engine.context import caller
 from lgrun._engine.strands import THREADS, Lineage
 from lgrun._engine.writing import writer
 from lgrun.checkpoint.base import Path
@@ -298,4 +299,4 @@ class Frame:
 
     def saw(self, asked: GraphInterrupt) -> None:
         """Take note that the exception of a question passes through this frame's code, and where."""
-        self.suspended_at = self.suspended_at or self.run.caller()
+        self.suspended_at = self.suspended_at or caller()

@@ -6,7 +6,6 @@ Rule 3: a run that was refused, broken or cancelled starts nothing more.
 """
 
 import logging
-import sys
 import threading
 from collections.abc import Callable, Generator, Mapping
 from typing import Any, NamedTuple, TypeAlias
@@ -14,6 +13,7 @@ from typing import Any, NamedTuple, TypeAlias
 from lgrun._engine import answers, ids, replay
 from lgrun._engine.annotations import broken_promise
 from lgrun._engine.chat import Chat
+from lgrun._engine.context import caller
 from lgrun._engine.events import Event, Outputs, QuestionAsked, ReplayMismatch, TaskCached, nearest
 from lgrun._engine.frame import Frame
 from lgrun._engine.journal import Journal
@@ -369,7 +369,7 @@ class Run:
         Raises:
             ReplayMismatchError: the run was told not to go on then.
         """
-        where = "" if mismatch.now == replay.GONE else self.caller()
+        where = "" if mismatch.now == replay.GONE else caller()
         ns = () if frame is None else frame.ns
         recorded, calls, used = mismatch
         self.emit(ReplayMismatch(name=name, recorded=recorded, now=calls, where=where, used=used, ns=ns))
@@ -393,11 +393,3 @@ class Run:
         with self._lock:
             self.calls.rewind(path)
             self.questions.rewind(path)
-
-    @staticmethod
-    def caller() -> str:
-        """Return `file:line` of the innermost user code on the stack."""
-        frame = sys._getframe(1)
-        while frame.f_back is not None and frame.f_globals.get("__name__", "").startswith("lgrun."):
-            frame = frame.f_back
-        return f"{frame.f_code.co_filename}:{frame.f_lineno}"
