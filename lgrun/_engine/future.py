@@ -89,8 +89,19 @@ class TaskFuture(Future[T], Generic[T]):
             return self.__dict__.setdefault(name, [])
         return self.__dict__.setdefault(name, _Waiters(self.workers))
 
-    def finish(self, result: T | None, error: BaseException | None) -> None:
-        """Resolve the future of a call that was claimed."""
+    def finish(
+        self,
+        result: T | None,
+        error: BaseException | None,
+        apart: Callable[[Callable[[], None]], object] | None = None,
+    ) -> None:
+        """Resolve the future of a call that was claimed.
+
+        Args:
+            result: what the call returned.
+            error: or what it raised.
+            apart: has what is to be called then called by another thread, where this one must not wait for it.
+        """
         self._result = result
         self._exception = error
         self._state = "FINISHED"
@@ -100,7 +111,10 @@ class TaskFuture(Future[T], Generic[T]):
                 for waiter in self._waiters:
                     waiter.add_result(self) if error is None else waiter.add_exception(self)
                 self._condition.notify_all()
-            self._invoke_callbacks()
+            if apart is None:
+                self._invoke_callbacks()
+            elif self._done_callbacks:
+                apart(self._invoke_callbacks)
 
     def claim(self) -> Callable[["TaskFuture[T]"], None] | None:
         """Return the job to whoever asks first, None to all others."""

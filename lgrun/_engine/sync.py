@@ -29,6 +29,7 @@ from lgrun._engine.nested import Reading, nested_flow, plan_nested
 from lgrun._engine.program import Program
 from lgrun._engine.run import Known, Planned, Run
 from lgrun._engine.workers import WORKERS, LimitedWorkers
+from lgrun._waiting import WAITING
 from lgrun.checkpoint.base import Path
 from lgrun.errors import GraphInterrupt, StateError
 
@@ -235,10 +236,26 @@ class _Job:
     def __call__(self, future: TaskFuture[Any]) -> None:
         work = self._work
         flow = task_flow(self._driver.run, work) if isinstance(work, Planned) else work
-        self._go_on(future, flow, None, parks=not in_callers_place())
+        self._go_on(future, flow, parks=not in_callers_place())
 
-    def _go_on(self, future: TaskFuture[Any], flow: Flow, failure: BaseException | None, *, parks: bool) -> None:
-        """Run the flow from where it stands. `parks`: this thread has better things to do than to wait for the disk."""
+    def _go_on(
+        self,
+        future: TaskFuture[Any],
+        flow: Flow,
+        failure: BaseException | None = None,
+        *,
+        parks: bool = False,
+        waits: bool = True,
+    ) -> None:
+        """Run the flow from where it stands.
+
+        Args:
+            future: of the call.
+            flow: of the call.
+            failure: what is raised in it there.
+            parks: this thread has better things to do than to wait for the disk.
+            waits: it may wait for what is called when the call is over.
+        """
         driver = self._driver
         try:
             outcome = self._context.run(driver.step_through, flow, None, failure, parks)
@@ -249,10 +266,11 @@ class _Job:
             return
         driver.running.pop(future, None)
         driver.workers.over(future)
+        apart = None if waits else WAITING.submit
         if isinstance(outcome, Returned):
-            future.finish(outcome.value, None)
+            future.finish(outcome.value, None, apart)
         else:
-            future.finish(None, outcome.error)
+            future.finish(None, outcome.error, apart)
 
     def _park(self, future: TaskFuture[Any], flow: Flow, step: Flush) -> None:
         run = self._driver.run
@@ -261,7 +279,8 @@ class _Job:
         def flushed(failure: BaseException | None) -> None:
             if isinstance(failure, StateError):
                 run.stop(failure)
-            self._go_on(future, flow, failure, parks=False)
+            # What is called then may wait for one that is told later.
+            self._go_on(future, flow, failure, waits=False)
 
         if not run.journal.flush_apart(step.ticket, flushed):
             failure = None
@@ -269,4 +288,4 @@ class _Job:
                 self._driver.flush(step)
             except BaseException as error:
                 failure = error
-            self._go_on(future, flow, failure, parks=False)
+            self._go_on(future, flow, failure)

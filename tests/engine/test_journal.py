@@ -5,6 +5,7 @@ import errno
 import queue
 import threading
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -100,6 +101,27 @@ def test_threads_run_the_next_call_while_a_result_is_on_its_way_to_the_disk(tmp_
         return [call.result() for call in calls]
 
     assert flow.invoke(20, THREAD) == list(range(20))
+
+
+def test_what_is_called_for_a_result_may_wait_for_another_one_of_the_same_write(tmp_path: Path) -> None:
+    disk, ran, seen = Held(), queue.SimpleQueue[int](), queue.SimpleQueue[int]()
+
+    @task
+    def work(n: int) -> int:
+        ran.put(n)
+        return n
+
+    @entrypoint(checkpointer=FileSaver(tmp_path, fs=disk))
+    def flow(n: int) -> list[int]:
+        calls = [work(number) for number in range(n)]
+        for call, other in pairwise(calls):
+            call.add_done_callback(lambda _, other=other: seen.put(other.result()))  # type: ignore[misc]
+        for _ in calls:
+            ran.get(timeout=PATIENCE)
+        disk.leave.set()
+        return sorted(seen.get(timeout=PATIENCE) for _ in calls[1:])
+
+    assert flow.invoke(20, THREAD) == list(range(1, 20))
 
 
 def test_no_more_than_some_records_wait_to_be_written() -> None:
