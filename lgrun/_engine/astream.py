@@ -7,6 +7,7 @@ from typing import Any, Generic, TypeVar
 
 from lgrun._engine.aio import over
 from lgrun._engine.events import RunEnded
+from lgrun._engine.stream import Held
 
 T = TypeVar("T")
 
@@ -75,6 +76,7 @@ class AsyncBeside(Generic[T]):
         eager: what is put is never held back for the next turn of the reader.
 
     Attributes:
+        put: takes what is to be read.
         paced: the run waits for its reader before each step.
         left: nobody reads any more; never, since the run is cancelled instead.
     """
@@ -84,35 +86,22 @@ class AsyncBeside(Generic[T]):
     def __init__(self, drive: Callable[["AsyncBeside[T]"], Coroutine[Any, Any, RunEnded]], *, eager: bool) -> None:
         self._loop = asyncio.get_running_loop()
         self._arrivals: Arrivals[Any] = Arrivals()
-        self._eager = eager
-        self._held: list[Any] | None = None
+        self._held: Held[T] = Held(self._arrivals.put)
+        self.put: Callable[[T], None] = self._arrivals.put if eager else self._held.put
         self._turn: asyncio.Future[None] = self._loop.create_future()
         self._work = asyncio.ensure_future(drive(self))
         self._work.add_done_callback(self._over)
 
-    def put(self, item: T) -> None:
-        """Take what is to be read."""
-        held = self._held
-        if held is None:
-            self._arrivals.put(item)
-        else:
-            held.append(item)
-
     async def hand_over(self, hold: bool) -> None:
         """Wait until the reader has taken all and asks for more; `hold` what comes next for then."""
-        self._release()
+        self._held.release()
         self._turn = self._loop.create_future()
         self._arrivals.put(_TURN)
         await self._turn
-        self._held = [] if hold and not self._eager else None
-
-    def _release(self) -> None:
-        held, self._held = self._held, None
-        for item in held or ():
-            self._arrivals.put(item)
+        self._held.hold(hold)
 
     def _over(self, work: "asyncio.Future[RunEnded]") -> None:
-        self._release()
+        self._held.release()
         self._arrivals.wake()
 
     async def come(self) -> bool:

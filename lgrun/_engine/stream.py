@@ -34,6 +34,36 @@ def _leave_all() -> None:
         each.leave()
 
 
+class Held(Generic[T]):
+    """What comes for a reader, who gets it at once, or when it is let go.
+
+    Args:
+        take: hands it on.
+    """
+
+    def __init__(self, take: Callable[[T], None]) -> None:
+        self._take = take
+        self._items: list[T] | None = None
+
+    def put(self, item: T) -> None:
+        """Take what has come."""
+        items = self._items
+        if items is None:
+            self._take(item)
+        else:
+            items.append(item)
+
+    def hold(self, hold: bool) -> None:
+        """Keep what comes from now on, or hand it on."""
+        self._items = [] if hold else None
+
+    def release(self) -> None:
+        """Hand on what was kept, and what comes from now on."""
+        items, self._items = self._items, None
+        for item in items or ():
+            self._take(item)
+
+
 def _drive(run: Run, input: Any) -> RunEnded:
     return SyncDriver(run).drive(run_flow(run, input))
 
@@ -68,8 +98,8 @@ class Beside(Generic[T]):
         self.left = False
         self._queue: SimpleQueue[Any] = SimpleQueue()
         self._turns: SimpleQueue[None] = SimpleQueue()
-        self._held: list[Any] | None = None
-        self.put: Callable[[T], None] = self._queue.put if eager else self._put
+        self._held: Held[T] = Held(self._queue.put)
+        self.put: Callable[[T], None] = self._queue.put if eager else self._held.put
         self._start = start
         self._drive = drive or _drive
         self._input = input
@@ -116,23 +146,11 @@ class Beside(Generic[T]):
 
     def hand_over(self, hold: bool) -> None:
         """Wait until the reader has taken all and asks for more, or leaves; `hold` what comes next for then."""
-        self._release()
+        self._held.release()
         self._queue.put(_MARK)
         if not self.left:
             self._turns.get()
-        self._held = [] if hold else None
-
-    def _put(self, item: Any) -> None:
-        held = self._held
-        if held is None:
-            self._queue.put(item)
-        else:
-            held.append(item)
-
-    def _release(self) -> None:
-        held, self._held = self._held, None
-        for item in held or ():
-            self._queue.put(item)
+        self._held.hold(hold)
 
     def _iterate(self) -> Generator[T, None, None]:
         self._run = run = self._start(self)
@@ -179,7 +197,7 @@ class Beside(Generic[T]):
         except BaseException as error:
             self._failure = error
         finally:
-            self._release()
+            self._held.release()
             self._ends = True
             self._queue.put(_MARK)
             self._over.set()
