@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, NamedTuple, TypeAlias, TypeVar
 
 from lgrun._engine.context import require_frame
+from lgrun.constants import INTERRUPT
 
 if TYPE_CHECKING:
     from datetime import timedelta
@@ -96,10 +97,33 @@ class GraphOutput:
     Args:
         value: what the workflow returned; {} when it waits.
         interrupts: the questions it waits with.
+
+    As in LangGraph, keys of the value, or fields of an instance, and the key `__interrupt__` can be asked for, too.
     """
 
     value: Any
     interrupts: tuple[Interrupt, ...] = ()
+
+    def __getitem__(self, key: str) -> Any:
+        """Return what the value has at a key.
+
+        Raises:
+            KeyError: it has nothing there.
+        """
+        if key == INTERRUPT:
+            return self.interrupts
+        if isinstance(self.value, dict):
+            return self.value[key]
+        try:
+            return getattr(self.value, key)
+        except AttributeError:
+            raise KeyError(key) from None
+
+    def __contains__(self, key: object) -> bool:
+        """Tell whether the value has something at a key; at `__interrupt__` only if it waits."""
+        if key == INTERRUPT:
+            return bool(self.interrupts)
+        return key in self.value if isinstance(self.value, dict) else isinstance(key, str) and hasattr(self.value, key)
 
 
 @dataclass(frozen=True, slots=True)
