@@ -33,6 +33,8 @@ class Ticks:
         self._lock = threading.Lock()
         # With the ticks that are left to each.
         self._looks: dict[Iterator[int], int] = {}
+        # For so many the thread sleeps.
+        self._passing = 0
         self._wakes: SimpleQueue[None] | None = None
 
     def add(self, look: Iterator[int]) -> bool:
@@ -46,7 +48,7 @@ class Ticks:
                     return False
                 self._wakes = wakes
             self._looks[look] = 1
-            if len(self._looks) == 1:
+            if len(self._looks) == 1 or self._passing > 1:
                 self._wakes.put(None)
             return True
 
@@ -60,7 +62,7 @@ class Ticks:
             wakes.get()
             while self._looks:
                 with self._lock:
-                    passed = min(self._looks.values())
+                    passed = self._passing = min(self._looks.values())
                 hurried = self._sleep(wakes, passed)
                 with self._lock:
                     looks = [(look, 0 if hurried else left - passed) for look, left in self._looks.items()]

@@ -426,6 +426,25 @@ def test_a_look_comes_when_it_is_due_or_when_there_is_a_hurry() -> None:
     assert came.get(timeout=PATIENCE) == "seldom"
 
 
+def test_a_new_look_does_not_wait_for_those_that_come_seldom() -> None:
+    slept, came = queue.SimpleQueue[int](), queue.SimpleQueue[str]()
+
+    class Told(Ticks):
+        def _sleep(self, wakes: Any, ticks: int) -> bool:
+            slept.put(ticks)
+            return super()._sleep(wakes, ticks)
+
+    def looks(name: str) -> Iterator[int]:
+        came.put(name)
+        yield 10**6
+
+    ticks = Told()
+    ticks.add(looks("first"))
+    assert [slept.get(timeout=PATIENCE) for _ in range(2)] == [1, 10**6]
+    ticks.add(looks("second"))
+    assert [came.get(timeout=PATIENCE) for _ in range(2)] == ["first", "second"]
+
+
 def test_calls_that_come_and_go_are_looked_at_less_often() -> None:
     story = Story()
     story.begin("a")
