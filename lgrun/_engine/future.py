@@ -26,6 +26,12 @@ MAX_NESTED_CLAIMS = 40
 """How deep calls may run in their callers' threads, which share one Python stack."""
 
 
+_MOMENT = 0.01
+"""Seconds for which whoever registers somewhere may hold a call's condition."""
+
+_LOOPS = "asyncio.futures"
+"""Where the callbacks are from that tell an event loop. They wait for nothing."""
+
 _CLAIMED: list[Any] = []
 """What is left of a call's job for all who come too late."""
 
@@ -98,23 +104,45 @@ class TaskFuture(Future[T], Generic[T]):
         """Resolve the future of a call that was claimed.
 
         Args:
-            result: what the call returned.
-            error: or what it raised.
-            apart: has what is to be called then called by another thread, where this one must not wait for it.
+            result: what it returned.
+            error: what it raised, or None.
+            apart: has another thread do what may wait: for whoever holds the condition, which one that an interrupt
+                cuts short does for ever, or for other calls, in callbacks. None: it is done here.
         """
         self._result = result
         self._exception = error
-        self._state = "FINISHED"
-        # Whoever makes the condition later looks at the state first.
-        if self._is_awaited:
-            with self._condition:
-                for waiter in self._waiters:
-                    waiter.add_result(self) if error is None else waiter.add_exception(self)
-                self._condition.notify_all()
-            if apart is None:
+        if not self._is_awaited:
+            # No call, and so no other thread, comes between that look and this.
+            self._state = "FINISHED"
+            # Whoever makes the condition later looks at the state first.
+            if not self._is_awaited:
+                return
+        if apart is None:
+            self._tell()
+        elif not self._condition.acquire(timeout=_MOMENT):
+            apart(self._tell)
+        else:
+            try:
+                self._notify()
+            finally:
+                self._condition.release()
+            if all(getattr(call, "__module__", None) == _LOOPS for call in self._done_callbacks):
                 self._invoke_callbacks()
-            elif self._done_callbacks:
+            else:
                 apart(self._invoke_callbacks)
+
+    def _tell(self) -> None:
+        with self._condition:
+            self._notify()
+        self._invoke_callbacks()
+
+    def _notify(self) -> None:
+        # Whoever holds the condition and sees that a call is over is not told of it once more: `as_completed` would
+        # have it twice, and `wait` one too few.
+        self._state = "FINISHED"
+        for waiter in self._waiters:
+            waiter.add_result(self) if self._exception is None else waiter.add_exception(self)
+        self._condition.notify_all()
 
     def claim(self) -> Callable[["TaskFuture[T]"], None] | None:
         """Return the job to whoever asks first, None to all others."""

@@ -231,8 +231,9 @@ class Journal:
                 self.flush(max(ticket for ticket, _ in waiting))
             except BaseException as error:
                 failure = error
-            for _, told in waiting:
-                told(failure)
+            for ticket, told in waiting:
+                # What others wrote before the disk refused is there.
+                told(failure if self._written < ticket else None)
 
     def _wait(self) -> None:
         self._wrote = self._wrote or threading.Condition(self._lock)

@@ -1,10 +1,12 @@
 """Group commit: who waits for which write, and which records say that a call began."""
 
 import asyncio
+import contextlib
 import errno
 import queue
 import threading
 from collections.abc import Iterator, Sequence
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -138,6 +140,19 @@ def test_no_more_than_some_records_wait_to_be_written() -> None:
     assert [type(error) for error in told] == [ValueError] * 32
     assert journal.flush_apart(tickets[-1], told.append)
     assert len(acts) == 2
+
+
+def test_a_result_that_was_written_before_the_disk_refused_is_there() -> None:
+    claim, acts, told = Written(), list[Any](), list[tuple[str, Any]]()
+    journal = Journal(claim, 1, "sync", shared=True, apart=acts.append)
+    for name in "ab":
+        claim.is_full = name == "b"
+        ticket = journal.add(PendingWrite("result", name=name))
+        assert journal.flush_apart(ticket, partial(lambda name, error: told.append((name, type(error))), name))
+        with contextlib.suppress(StateIOError):
+            journal.flush(ticket)
+    acts[0]()
+    assert told == [("a", type(None)), ("b", StateIOError)]
 
 
 # --- disks that fail
