@@ -134,7 +134,13 @@ class Workers:
         while True:
             while begun := self._next():
                 job, future = begun
-                job(future)
+                try:
+                    job(future)
+                except BaseException:
+                    # Of a callback. The thread ends with it, and another one may take its place.
+                    with self._lock:
+                        self._total -= 1
+                    raise
                 del begun, job, future
             with self._lock:
                 if self._calls:
@@ -228,15 +234,13 @@ class LimitedWorkers(Workers):
         with self._lock:
             if future in self._launched:
                 WORKERS.taken(future)
-        self.over(future)
+            self._free_place(future)
 
     def over(self, future: TaskFuture[Any]) -> None:
         """Take note that a call has come to its end: its place is free."""
         with self._lock:
-            if future in self._launched:
-                self._launched.discard(future)
-                self._free += 1
-                self._launch()
+            # A thread that is not one of them takes no call from the queue.
+            self._free_place(future, now=not _local.is_worker)
 
     def lend(self) -> None:
         """Lend the caller's place while it waits; it has one, for however many calls it waits."""
@@ -257,10 +261,16 @@ class LimitedWorkers(Workers):
                 del self._lent[caller]
                 self._free -= 1
 
-    def _launch(self) -> None:
+    def _free_place(self, future: TaskFuture[Any], *, now: bool = False) -> None:
+        if future in self._launched:
+            self._launched.discard(future)
+            self._free += 1
+            self._launch(now=now)
+
+    def _launch(self, *, now: bool = False) -> None:
         while self._free > 0 and self._held_back:
             future = self._held_back.popleft()
             if future.unclaimed():
                 self._free -= 1
                 self._launched.add(future)
-                WORKERS.submit(future)
+                WORKERS.submit(future, now=now)
