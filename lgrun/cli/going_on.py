@@ -29,6 +29,34 @@ def standing_when_free(saver: "BaseCheckpointSaver", thread: str, patience: floa
     return standing
 
 
+def standing_in_time(
+    env: Environment, saver: "BaseCheckpointSaver", thread: str, manner: "Manner"
+) -> "tuple[Standing, Manner] | None":
+    """Return how the thread stands once nobody runs it, and the manner with the time that is left for the run.
+
+    Returns:
+        None if the time was over before: that is said, and it is `ExitStatus.TIMEOUT`.
+
+    Raises:
+        ThreadBusyError: somebody still runs it after the manner's patience.
+    """
+    from lgrun.cli.drive import Outcome
+    from lgrun.cli.report import conclude
+    from lgrun.errors import ThreadBusyError
+
+    began, limit = env.monotonic(), manner.timeout
+    if limit is None:
+        return standing_when_free(saver, thread, manner.patience), manner
+    try:
+        standing = standing_when_free(saver, thread, min(manner.patience, limit))
+    except ThreadBusyError:
+        if manner.patience <= limit:
+            raise
+        conclude(env, saver, thread, Outcome(timed_out=True), seconds=env.monotonic() - began)
+        return None
+    return standing, manner._replace(timeout=max(limit - (env.monotonic() - began), 0.0))
+
+
 def note_settings(env: Environment, standing: "Standing", settings: "Settings") -> None:
     """Every command that is shown from now on names what it has to be given."""
     from lgrun.cli.settings import Settings, needed_text, recorded
@@ -119,7 +147,7 @@ class Manner(NamedTuple):
         verb: the command, for the history.
         on_change: what to do about changed code: warn, ask, fail or ignore.
         patience: seconds to wait for whoever holds the thread.
-        timeout: seconds after which it is stopped, or None.
+        timeout: seconds after which it is stopped, those of the patience among them; or None.
         settings: what it is given beside answers.
     """
 

@@ -104,10 +104,13 @@ def once(env: Environment, start: Start, place: Place, thread: str) -> ExitStatu
         Problem: it was started with another input or workflow.
         ThreadBusyError: another process runs it.
     """
-    from lgrun.cli.going_on import standing_when_free
+    from lgrun.cli.going_on import standing_in_time
 
     while True:
-        standing = standing_when_free(place.store, thread, start.manner.patience)
+        found = standing_in_time(env, place.store, thread, start.manner)
+        if found is None:
+            return ExitStatus.TIMEOUT
+        standing, start = found[0], start._replace(manner=found[1])
         try:
             if standing.saved is None:
                 return begin(env, start, place, thread, _refuse_existing)

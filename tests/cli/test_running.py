@@ -9,6 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from lgrun.checkpoint.file import FileSaver
+from lgrun.cli.env import Environment
+from lgrun.cli.going_on import Manner, standing_in_time
+from lgrun.cli.settings import Settings
+
 from .conftest import World
 from .sources import HEAD, HELD, SLOW
 
@@ -73,6 +78,43 @@ def test_busy(lgrun: World) -> None:
     assert f"pid {first.pid}" in busy.stderr
     assert "--wait" in busy.stderr
     assert listed[0]["status"] == "running"
+
+
+@pytest.mark.parametrize("args", [["resume", "t"], ["invoke", "held.py", "0", "-t", "t", "--once"]], ids=" ".join)
+def test_the_time_limit_covers_the_wait(lgrun: World, args: list[str]) -> None:
+    """--timeout counts while another process runs the thread, too; who is patient for less is told that it is busy."""
+    first = held(lgrun)
+
+    late = lgrun(*args, "--wait", "60s", "--timeout", "0.2s", "--json")
+    busy = lgrun(*args, "--wait", "0.1s", "--timeout", "60s")
+    in_time = lgrun.start(*args, "--wait", "60s", "--timeout", "60s")
+    release(lgrun)
+
+    assert late.code == late.json["exit"] == 124
+    assert late.json["status"] == "running"
+    assert "its time was over" in late.stderr
+    assert "lgrun resume t" in late.stderr
+    assert busy.code == 5
+    for process in (first, in_time):
+        assert finish(process)[:2] == (0, '"after"\n')
+
+
+def test_the_time_that_is_left_after_the_wait(tmp_path: Path) -> None:
+    """The run that follows has only what the wait for its thread has left of the time."""
+
+    class Slow(Environment):
+        now = 100.0
+
+        def monotonic(self) -> float:
+            self.now += 7
+            return self.now
+
+    manner = Manner("resume", "warn", 60.0, 10.0, Settings())
+
+    found = standing_in_time(Slow(), FileSaver(tmp_path), "t", manner)
+
+    assert found is not None
+    assert found[1] == manner._replace(timeout=3.0)
 
 
 def test_waiting_does_not_discard(lgrun: World) -> None:

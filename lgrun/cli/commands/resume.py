@@ -84,7 +84,7 @@ def resume(
         Manner,
         note_settings,
         on_change_of,
-        standing_when_free,
+        standing_in_time,
         still_waiting,
         take_up,
     )
@@ -118,7 +118,11 @@ def resume(
     saver = open_saver(env, trust=trust_state)
     saver.strict, saver.break_lock = strict, break_lock
     name = env.thread = resolve(thread, saver, acting=True)
-    standing = standing_when_free(saver, name, patience)
+    manner = Manner("resume", wanted, patience, limit, settings)
+    found = standing_in_time(env, saver, name, manner)
+    if found is None:
+        return ExitStatus.TIMEOUT
+    standing, manner = found
     if standing.saved is None:
         # Whoever held it has removed it.
         raise unknown_thread(name)
@@ -131,9 +135,7 @@ def resume(
         answers = edit_one(env, questions)
         if not answers:
             return still_waiting(env, saver, standing, questions)
-    return take_up(
-        env, saver, standing, questions, answers, Manner("resume", wanted, patience, limit, settings), given=workflow
-    )
+    return take_up(env, saver, standing, questions, answers, manner, given=workflow)
 
 
 def _inbox(env: Environment, switches: "Mapping[str, bool]", options: "Sequence[tuple[str, str | None]]") -> ExitStatus:
