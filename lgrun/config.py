@@ -15,7 +15,8 @@ class RunnableConfig(TypedDict, total=False):
     """How to run a workflow; every key is optional.
 
     `configurable` holds `thread_id` and the user's own values; `metadata` is stored with the run's checkpoints;
-    `tags`, `max_concurrency`, `recursion_limit` and `run_name` mean what they mean in LangGraph.
+    `tags`, `max_concurrency`, `recursion_limit` and `run_name` mean what they mean in LangGraph. Other keys that are
+    given are moved to `configurable`; None is as if the key were not given.
     """
 
     configurable: dict[str, Any]

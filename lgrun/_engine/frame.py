@@ -27,6 +27,9 @@ _OFFERED: dict[str, Callable[["Frame"], Any]] = {
 }
 """What code may ask the run for, by the parameter's name."""
 
+NAMES = ("thread_id", "assistant_id", "graph_id", "run_id", "task_id")
+"""What of `configurable` is in the metadata that code sees, too: tracing looks for it there."""
+
 
 class _Strands:
     """Where the strands of a frame's code stand that are not its first."""
@@ -154,7 +157,9 @@ class Frame:
     def config(self) -> dict[str, Any]:
         """The run's configuration, with what it says of this place."""
         config, call = self.run.config_at(self.ns), self.call
+        given = config["configurable"]
         metadata = {
+            **{key: given[key] for key in NAMES if given.get(key)},
             **config["metadata"],
             **((call and call.function.metadata) or {}),
             "langgraph_step": self.run.step_of(self),

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Literal, TypeAlias, TypedDict
 
 from lgrun._engine.events import Event, Namespace, Outputs, RunEnded
+from lgrun._engine.frame import NAMES
 from lgrun._engine.program import Pauses
 from lgrun._engine.project import Projector
 from lgrun._engine.settings import Settings
@@ -278,14 +279,29 @@ def thread_id(config: Config) -> str:
     return str(configurable["thread_id"])
 
 
+_KEYS = frozenset(
+    ("tags", "metadata", "callbacks", "run_name", "run_id", "max_concurrency", "recursion_limit", "configurable")
+)
+
+
+def _meant(config: Config) -> dict[str, Any]:
+    """Return what a configuration means, as in LangGraph: None is nothing, other keys belong to `configurable`."""
+    meant = {key: value for key, value in config.items() if value is not None}
+    if not meant.keys() <= _KEYS:
+        users = {key: meant.pop(key) for key in list(meant) if key not in _KEYS}
+        meant["configurable"] = {**users, **meant.get("configurable", {})}
+    return meant
+
+
 def merged(base: Config, config: Config | None) -> dict[str, Any]:
     """Lay a call's configuration over a workflow's own: tags add up, `metadata` and `configurable` override by key."""
+    own = _meant(config) if config else {}
     if not base:
-        return dict(config or {})
-    both = {**base, **(config or {})}
+        return own
+    both = {**base, **own}
     for key in ("configurable", "metadata"):
-        both[key] = {**(base.get(key) or {}), **((config or {}).get(key) or {})}
-    tags = [*(base.get("tags") or ()), *((config or {}).get("tags") or ())]
+        both[key] = {**(base.get(key) or {}), **own.get(key, {})}
+    tags = [*(base.get("tags") or ()), *own.get("tags", ())]
     return {**both, "tags": tags} if tags else both
 
 
@@ -294,7 +310,9 @@ def inherited(around: Config, config: Config) -> dict[str, Any]:
     given = {key: value for key, value in config.items() if key not in ("run_id", "run_name", "callbacks")}
     metadata = given.get("metadata") or {}
     if "langgraph_checkpoint_ns" in metadata:
-        given["metadata"] = {key: value for key, value in metadata.items() if not key.startswith("langgraph_")}
+        named = given.get("configurable") or {}
+        added = {key for key in NAMES if key in metadata and metadata[key] == named.get(key)}
+        given["metadata"] = {k: v for k, v in metadata.items() if k not in added and not k.startswith("langgraph_")}
     both = merged(around, given)
     if tags := both.get("tags"):
         both["tags"] = list(dict.fromkeys(tags))

@@ -3,6 +3,7 @@
 import threading
 from concurrent.futures import wait
 from typing import Any
+from uuid import UUID
 
 import pytest
 
@@ -326,6 +327,39 @@ def test_namespaces_of_another_attempt() -> None:
         return [ns[2:] for ns, _ in main.stream(1, subgraphs=True, stream_mode="values") if ns]
 
     assert both(program) == ([("1",)], [()])
+
+
+def test_the_state_of_the_own_thread() -> None:
+    """Code that asks for it with its own configuration finds it: there are the caller's values, and no others."""
+
+    def program(api: Api) -> Any:
+        @api.entrypoint(checkpointer=api.new_saver())
+        def main(x: int) -> Any:
+            config = api.get_config()
+            place = api.get_runtime().execution_info.checkpoint_ns
+            assert config["metadata"]["langgraph_checkpoint_ns"] == place
+            keys = [key for key in config["configurable"] if not key.startswith("__")]
+            return [main.get_state(config).values, sorted(keys)]
+
+        main.invoke(1, THREAD)
+        values, keys = main.invoke(2, THREAD)
+        return values and values[0], keys
+
+    theirs, ours = both(program)
+    assert theirs == ({}, ["checkpoint_id", "checkpoint_map", "checkpoint_ns", "thread_id"])
+    assert ours == (None, ["thread_id"])
+
+
+def test_callbacks_in_code() -> None:
+    """They are there if somebody is to hear; how the caller calls the run is there as it was given."""
+
+    def program(api: Api) -> Any:
+        main = api.entrypoint()(lambda x: {"callbacks", "run_name", "run_id"} & api.get_config().keys())
+        return main.invoke(1, {"run_name": "r", "run_id": UUID(int=1)})
+
+    theirs, ours = both(program)
+    assert theirs == {"callbacks"}
+    assert {"run_name", "run_id"} <= ours
 
 
 def test_callbacks_hear_no_steps() -> None:

@@ -186,3 +186,44 @@ def another_attempt(api: Api) -> Iterator[Any]:
             return call(x).result()
 
         yield parts(parent, 1, ROOT, stream_mode=["tasks", "values", "updates"])
+
+
+def all_told(config: Any) -> dict[str, Any]:
+    """Return all that a configuration says but for what LangGraph keeps for itself, and how the run is called."""
+    own = {key: value for key, value in config.items() if key not in ("callbacks", "run_name", "run_id")}
+    for name in ("metadata", "configurable"):
+        own[name] = {k: own[name][k] for k in sorted(own[name]) if not k.startswith(("langgraph", "checkpoint", "__"))}
+    return {key: own[key] for key in sorted(own)}
+
+
+@program
+def all_of_it(api: Api) -> Iterator[Any]:
+    """Whatever keys the caller has given: some of their own, some without a value, names that metadata repeat."""
+
+    @api.task
+    def look(x: int) -> Any:
+        return all_told(api.get_config())
+
+    @api.entrypoint()
+    def child(x: int) -> Any:
+        return [all_told(api.get_config()), look(x).result()]
+
+    def node(state: Any) -> Any:
+        return {"text": repr([all_told(api.get_config()), look(1).result(), child.invoke(1)])}
+
+    named = {"thread_id": 7, "assistant_id": "a", "graph_id": "", "run_id": "r", "user": "u", "task_id": {"a": 1}}
+    empty = dict.fromkeys(("tags", "metadata", "recursion_limit", "max_concurrency", "callbacks", "foo"))
+    rich = {"tags": ["x"], "metadata": {"m": 1, "thread_id": "own"}, "recursion_limit": 9, "max_concurrency": 20}
+    bound = {"recursion_limit": 8, "tags": ["b"], "metadata": {"b": 1}}
+    for saver in (lambda: None, api.new_saver):
+
+        @api.entrypoint(checkpointer=saver())
+        def parent(x: int) -> Any:
+            return [all_told(api.get_config()), look(x).result(), child.invoke(x), child.invoke(x, {"foo": 2})]
+
+        for flow, given in ((parent, 1), (line(api, node, state=Shared, checkpointer=saver()), {"text": ""})):
+            for base in ({}, bound):
+                for more in ({}, {"mine": 1}, empty, rich, {"run_name": "r"}):
+                    yield flow.with_config(base).invoke(given, {**THREAD, **more})
+            yield flow.invoke(given, {"configurable": named})
+            yield flow.invoke(given, {"thread_id": "top"})
