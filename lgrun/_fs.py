@@ -34,6 +34,20 @@ def _check(found: os.stat_result, name: str) -> None:
         raise OSError(errno.EMLINK, f"has {found.st_nlink} hard links: replace it by a copy", name)
 
 
+def _open(name: str, flags: int, parent: int, *, private: bool = False) -> int:
+    """Open what is this user's, or create it; a `private` file is made one. What is not kept is closed."""
+    fd = os.open(name, flags, 0o600, dir_fd=parent)
+    try:
+        found = os.fstat(fd)
+        _check(found, name)
+        if private and found.st_mode & 0o777 != 0o600:
+            os.fchmod(fd, 0o600)
+    except BaseException:
+        os.close(fd)
+        raise
+    return fd
+
+
 def slurp(path: str) -> str:
     """Return what the system says in a file of its own, below /proc."""
     fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
@@ -63,8 +77,7 @@ class RealFs:
 
     def open_dir(self, name: str, parent: int) -> int:
         """Open a directory of this user's."""
-        fd = os.open(name, _DIRECTORY | os.O_NOFOLLOW, dir_fd=parent)
-        return self._checked(fd, name)
+        return _open(name, _DIRECTORY | os.O_NOFOLLOW, parent)
 
     def mkdir(self, name: str, parent: int | None) -> None:
         """Create a directory for this user alone, whatever the umask."""
@@ -110,22 +123,19 @@ class RealFs:
 
     def create_exclusive(self, name: str, parent: int) -> int:
         """Create a file for writing; an existing one is an error."""
-        fd = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _SAFE, 0o600, dir_fd=parent)
-        return self._private(fd, name)
+        return _open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _SAFE, parent, private=True)
 
     def open_append(self, name: str, parent: int) -> int:
         """Open a file for appending; it is created if need be."""
-        fd = os.open(name, os.O_WRONLY | os.O_APPEND | os.O_CREAT | _SAFE, 0o600, dir_fd=parent)
-        return self._private(fd, name)
+        return _open(name, os.O_WRONLY | os.O_APPEND | os.O_CREAT | _SAFE, parent, private=True)
 
     def open_lock(self, name: str, parent: int) -> int:
         """Open a file for reading and writing in place; it is created if need be."""
-        fd = os.open(name, os.O_RDWR | os.O_CREAT | _SAFE, 0o600, dir_fd=parent)
-        return self._private(fd, name)
+        return _open(name, os.O_RDWR | os.O_CREAT | _SAFE, parent, private=True)
 
     def open_read(self, name: str, parent: int) -> int:
         """Open a file for reading."""
-        return self._checked(os.open(name, os.O_RDONLY | _SAFE, dir_fd=parent), name)
+        return _open(name, os.O_RDONLY | _SAFE, parent)
 
     def read_rest(self, fd: int, offset: int, limit: int = MAX_BYTES) -> bytes:
         """Return an open file's bytes from `offset` on; of a file of more than `limit` bytes nothing is read."""
@@ -228,20 +238,6 @@ class RealFs:
         except OSError:
             return False
         return any(kind.startswith(_REMOTE) for kind in kinds)
-
-    def _private(self, fd: int, name: str) -> int:
-        self._checked(fd, name)
-        if os.fstat(fd).st_mode & 0o777 != 0o600:
-            os.fchmod(fd, 0o600)
-        return fd
-
-    def _checked(self, fd: int, name: str) -> int:
-        try:
-            _check(os.fstat(fd), name)
-        except OSError:
-            os.close(fd)
-            raise
-        return fd
 
     def _read_all(self, fd: int, size: int) -> bytes:
         # One byte more than there should be: one call reads the file, a second sees its end.

@@ -42,6 +42,7 @@ class Copy:
             fs.mkdir(self._name, threads)
             try:
                 self._fd = fs.open_dir(self._name, threads)
+                self._files = ThreadFiles(fs, self._fd, thread_id, f"{path}/{self._name}")
                 self._lock = try_lock(fs, self._name, threads, self._fd)
             except FileNotFoundError:
                 pass  # Another copy took it for one that was left.
@@ -49,8 +50,6 @@ class Copy:
                 if self._lock is None and self._fd is not None:
                     fs.close(self._fd)
                     self._fd = None
-        assert self._fd is not None
-        self._files = ThreadFiles(fs, self._fd, thread_id, f"{path}/{self._name}")
 
     def fill(self, history: Iterable[Saved], now: str) -> None:
         """Write all there is; it is safe when this returns."""
@@ -112,8 +111,10 @@ def remove_unfinished(fs: RealFs, threads: int) -> None:
         try:
             lock = try_lock(fs, name, threads, fd)
             if lock is not None:
-                fs.remove_tree(name, threads)
-                lock.release()
+                try:
+                    fs.remove_tree(name, threads)
+                finally:
+                    lock.release()
         except FileNotFoundError:
             pass  # Another process removes it, too, or it is in its place by now.
         finally:

@@ -118,17 +118,17 @@ def try_lock(fs: RealFs, name: str, threads: int, directory: int) -> ThreadLock 
     """
     fd = fs.open_lock(LOCK, directory)
     try:
-        if not fs.lock(fd):
-            fs.close(fd)
-            return None
-        if not fs.is_at(fd, f"{name}/{LOCK}", threads):
-            raise FileNotFoundError(name)
-        record = fs.read_start(fd, _SIZE)
-        # After a power cut there may be what a holder had begun to write: then all names are looked at.
-        return ThreadLock(fs, fd, parse_holder(record), parse_latest(record, fs.boot()))
+        if fs.lock(fd):
+            if not fs.is_at(fd, f"{name}/{LOCK}", threads):
+                raise FileNotFoundError(name)
+            record = fs.read_start(fd, _SIZE)
+            # After a power cut there may be what a holder had begun to write: then all names are looked at.
+            return ThreadLock(fs, fd, parse_holder(record), parse_latest(record, fs.boot()))
     except BaseException:
         fs.close(fd)
         raise
+    fs.close(fd)
+    return None
 
 
 def parse_holder(data: bytes) -> dict[str, Any] | None:

@@ -255,10 +255,10 @@ class FileSaver(BaseCheckpointSaver):
 
     def _try_lock(self, thread_id: str) -> "Place | dict[str, Any] | None":
         """Return the locked directory, or what is known of the holder."""
-        threads = self._open_threads(create=True)
-        assert threads is not None
         name = directory_name(thread_id)
         fd = lock = None
+        threads = self._open_threads(create=True)
+        assert threads is not None
         try:
             fd = self._open_thread(name, threads)
             files = self._files(fd, thread_id, f"{self.directory}/{_THREADS}/{name}")
@@ -340,9 +340,9 @@ class FileSaver(BaseCheckpointSaver):
         return ThreadFiles(self._fs, fd, thread_id, path, lambda: self._reading(thread_id))
 
     def _discard(self, name: str, threads: int) -> None:
+        trash = None
         root = self._root.open(create=True)
         assert root is not None
-        trash = None
         try:
             self._make(_TRASH, root)
             trash = self._fs.open_dir(_TRASH, root)

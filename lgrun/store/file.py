@@ -128,10 +128,10 @@ class FileStore(TableStore):
         """Open the latest log, if there is one."""
         if directory is not None:
             return self._open_latest(directory)
+        found = None
         root = self._root.open(create=False)
         if root is None:
             return False
-        found = None
         try:
             found = self._fs.open_dir(_STORE, root)
             return self._open_latest(found)
