@@ -176,7 +176,11 @@ def collector_paused() -> Iterator[None]:
 
 
 def safe_text(text: str) -> Any:
-    """Return text as JSON: itself, or tagged where it is not UTF-8."""
+    """Return text as JSON: itself, or tagged where it is not UTF-8.
+
+    Here that is hexadecimal, within values base64. Both stay in format 1: many a text can be read as either, so a
+    reader could not tell which it has.
+    """
     try:
         text.encode()
     except UnicodeEncodeError:

@@ -5,8 +5,7 @@
    number of the checkpoint): a line does not verify anywhere else.
 3. Values are spliced in as the codec made them and come back parsed but not decoded. A checkpoint may hold patches
    instead of some of them, under `patches`: what has changed since an earlier checkpoint; see `patching`.
-4. Text with lone surrogates, which is not UTF-8, is `{"$lgrun":"str","v":"<hex>"}`. Within values the codec writes it
-   in base64. Both stay so in format 1: eight hex digits are base64, too, so a reader could not tell which it has.
+4. Text with lone surrogates, which is not UTF-8, is `{"$lgrun":"str","v":"<hex>"}`.
 5. Reading raises `DamagedStateError` or `NewerFormatError`, for any bytes, and nothing else.
 """
 
