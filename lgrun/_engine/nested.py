@@ -163,7 +163,7 @@ class _Inner(Course):
             )
         self._count()
         if run.heard:
-            run.emit(ValuesChanged(channels=channels, outputs=outputs, ns=self.ns))
+            run.emit(ValuesChanged(channels=channels, outputs=outputs, changed=frozenset(channels), ns=self.ns))
         if run.saver is not None and run.checkpoints:
             run.emit(self._checkpoint(channels, ()))
 

@@ -217,10 +217,13 @@ class Request:
         value = outcome(ended)
         if self._mode != "values":
             return self.chunks
-        if self._asked is not None and not ended.surfaced:
+        held = ended.value if self._stepwise else {}
+        if self._asked is not None:
             value = self._latest()
+            if ended.surfaced:
+                held = {key: kept for key, kept in (value or {}).items() if key != INTERRUPT}
+                value = {**held, INTERRUPT: list(ended.surfaced)}
         if self._options.get("version") == "v2":
-            held = ended.value if self._stepwise else {}
             return GraphOutput(held, ended.surfaced) if ended.surfaced else GraphOutput(value)
         return value
 

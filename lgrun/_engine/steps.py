@@ -22,6 +22,7 @@ from lgrun._engine.model import (
 from lgrun._engine.program import Names, Pauses, Program
 from lgrun._engine.run import Run
 from lgrun.checkpoint.base import Path, PendingWrite
+from lgrun.constants import END, PREVIOUS
 from lgrun.errors import GraphInterrupt, GraphRecursionError, NodeError, NotSerializableError, ParentCommand
 from lgrun.types import Interrupt
 
@@ -173,7 +174,7 @@ def _step(course: Course, state: Any, calls: Sequence[NodeCall]) -> Flow:
 def wrote(calls: Sequence[NodeCall], results: Sequence[Any]) -> frozenset[str] | None:
     """Return the channels that a step wrote; None for all. An input without any counts as all."""
     if not calls[0].recorded:
-        return None
+        return frozenset((END, PREVIOUS))
     keys = frozenset(key for result in results for key, _ in result.get("update", ()))
     return None if calls[0].hidden and not keys else keys
 

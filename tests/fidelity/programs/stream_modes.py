@@ -2,11 +2,14 @@
 
 import contextlib
 import io
+import itertools
 from collections.abc import Callable, Iterator
 from typing import Any
 
 from tests.fidelity.api import THREAD, Api
+from tests.fidelity.graphs.making import line
 from tests.fidelity.graphs.programs.streams import sample as graph
+from tests.fidelity.graphs.programs.subgraphs import Shared
 from tests.fidelity.plain import attempt
 from tests.fidelity.programs import program
 from tests.fidelity.programs.nested import family
@@ -134,3 +137,38 @@ def the_order_of_keys(api: Api) -> Iterator[Any]:
         for chunk in sample(api, api.new_saver()).stream(1, each, stream_mode=["checkpoints", "tasks", "debug"]):
             yield [list(chunk[1]), list(chunk[1].get("payload", ()))]
             yield [list((chunk[1].get(part) or {}).get("configurable", ())) for part in ("config", "parent_config")]
+
+
+@program
+def keys_that_are_shown(api: Api) -> Iterator[Any]:
+    """None, one, or a list of them: what `invoke` returns and what is streamed, of runs that end and runs that ask."""
+
+    def double(state: Any) -> Any:
+        return {"text": state["text"] * 2}
+
+    def ask(state: Any) -> Any:
+        return {"text": api.interrupt("?")}
+
+    bodies = [lambda x: {"x": x}, lambda x: None, lambda x: {"x": api.interrupt("?")}]
+    nodes = [(double,), (ask,), (double, ask)]
+    made: list[tuple[Any, Any, str]] = []
+    for body in bodies:
+        made.append((api.entrypoint(checkpointer=api.new_saver())(body), 1, "__end__"))
+    for each in nodes:
+        made.append((line(api, *each, state=Shared, checkpointer=api.new_saver()), {"text": "a"}, "text"))
+
+    number = 0
+    for (flow, given, key), more in itertools.product(made, ({}, {"version": "v2"}, {"stream_mode": "updates"})):
+        for keys in ([], (), key, [key]):
+            number += 1
+            thread = {"configurable": {"thread_id": str(number)}}
+            found = flow.invoke(given, thread, output_keys=keys, **more)
+            yield repr(found.value) if "version" in more else found
+            modes = ["values", "updates"]
+            yield list(flow.stream(api.Command(resume="b"), thread, output_keys=keys, stream_mode=modes))
+            yield flow.invoke(given, thread, output_keys=keys)
+
+    inner = api.entrypoint()(lambda x: x)
+    for keys in ([], "__end__", ["__end__"]):
+        yield api.entrypoint()(lambda x, k=keys: inner.invoke(x, output_keys=k)).invoke(1)
+        yield api.entrypoint()(lambda x, k=keys: list(inner.stream(x, output_keys=k, stream_mode="values"))).invoke(1)
