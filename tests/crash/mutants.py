@@ -77,7 +77,7 @@ MUTANTS = [
     Mutant("a base's checksum is not compared", _chains, "_base", "read.crc != step.patch.crc", "False"),
     Mutant("a damaged middle is cut off", document, "_journal", "if any(is_intact(", "if 0 and any(is_intact("),
     Mutant("the place of a line is not compared", document, "read_records", "if place != (thread, seq, n):", "if 0:"),
-    Mutant("the lock is not waited for", _lock, "try_lock", "if not fs.lock(fd):", "if not fs.lock(fd) and 0:"),
+    Mutant("the lock is not waited for", _lock, "try_lock", "if fs.lock(fd):", "if fs.lock(fd) or 1:"),
     Mutant("a removed lock counts", _lock, "try_lock", "if not fs.is_at(", "if 0 and not fs.is_at("),
     Mutant(
         "results are told before they are written",
