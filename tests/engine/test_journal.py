@@ -5,7 +5,7 @@ import contextlib
 import errno
 import queue
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
@@ -85,45 +85,46 @@ class Held(RealFs):
         super().sync(fd)
 
 
-def test_threads_run_the_next_call_while_a_result_is_on_its_way_to_the_disk(tmp_path: Path) -> None:
-    """And nobody is told of a result before it is there."""
-    disk, ran = Held(), queue.SimpleQueue[int]()
+def run_on(disk: Held, folder: Path, then: Callable[[list[Any]], list[int]]) -> Any:
+    """Run 20 calls side by side, `then` something with them before the first of their results is on the disk."""
+    ran = queue.SimpleQueue[int]()
 
     @task
     def work(n: int) -> int:
         ran.put(n)
         return n
 
-    @entrypoint(checkpointer=FileSaver(tmp_path, fs=disk))
+    @entrypoint(checkpointer=FileSaver(folder, fs=disk))
     def flow(n: int) -> list[int]:
         calls = [work(number) for number in range(n)]
         assert sorted(ran.get(timeout=PATIENCE) for _ in calls) == list(range(n))
+        return then(calls)
+
+    return flow.invoke(20, THREAD)
+
+
+def test_threads_run_the_next_call_while_a_result_is_on_its_way_to_the_disk(tmp_path: Path) -> None:
+    """And nobody is told of a result before it is there."""
+    disk = Held()
+
+    def then(calls: list[Any]) -> list[int]:
         assert not any(call.done() for call in calls)
         disk.leave.set()
         return [call.result() for call in calls]
 
-    assert flow.invoke(20, THREAD) == list(range(20))
+    assert run_on(disk, tmp_path, then) == list(range(20))
 
 
 def test_what_is_called_for_a_result_may_wait_for_another_one_of_the_same_write(tmp_path: Path) -> None:
-    disk, ran, seen = Held(), queue.SimpleQueue[int](), queue.SimpleQueue[int]()
+    disk, seen = Held(), queue.SimpleQueue[int]()
 
-    @task
-    def work(n: int) -> int:
-        ran.put(n)
-        return n
-
-    @entrypoint(checkpointer=FileSaver(tmp_path, fs=disk))
-    def flow(n: int) -> list[int]:
-        calls = [work(number) for number in range(n)]
+    def then(calls: list[Any]) -> list[int]:
         for call, other in pairwise(calls):
-            call.add_done_callback(lambda _, other=other: seen.put(other.result()))  # type: ignore[misc]
-        for _ in calls:
-            ran.get(timeout=PATIENCE)
+            call.add_done_callback(lambda _, other=other: seen.put(other.result()))
         disk.leave.set()
         return sorted(seen.get(timeout=PATIENCE) for _ in calls[1:])
 
-    assert flow.invoke(20, THREAD) == list(range(1, 20))
+    assert run_on(disk, tmp_path, then) == list(range(1, 20))
 
 
 def test_no_more_than_some_records_wait_to_be_written() -> None:

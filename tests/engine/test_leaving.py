@@ -25,16 +25,13 @@ def within(seconds: float, do: Callable[[], object]) -> None:
     assert not thread.is_alive()
 
 
-def test_cancelled_as_the_last_node_of_a_step_ends(saver: BaseCheckpointSaver) -> None:
-    """The run does not go on as if nothing had happened."""
-    ran: list[str] = []
-    work: list[asyncio.Future[Any]] = []
+def joined(ran: list[str], saver: BaseCheckpointSaver, also: Callable[[str], object] = str) -> Any:
+    """Return a graph of two async nodes side by side and one behind both; `also` is done by each node that ran."""
 
     def node(name: str) -> Any:
         async def run(state: Any) -> dict[str, Any]:
             ran.append(name)
-            if name == "right" and ran.count(name) == 1:
-                asyncio.get_running_loop().call_soon(work[0].cancel)
+            also(name)
             return {"log": [name]}
 
         run.__name__ = name
@@ -42,7 +39,19 @@ def test_cancelled_as_the_last_node_of_a_step_ends(saver: BaseCheckpointSaver) -
 
     builder = StateGraph(Log).add_node(node("left")).add_node(node("right")).add_node(node("last"))
     builder.add_edge(START, "left").add_edge(START, "right").add_edge(["left", "right"], "last")
-    graph = builder.compile(checkpointer=saver)
+    return builder.compile(checkpointer=saver)
+
+
+def test_cancelled_as_the_last_node_of_a_step_ends(saver: BaseCheckpointSaver) -> None:
+    """The run does not go on as if nothing had happened."""
+    ran: list[str] = []
+    work: list[asyncio.Future[Any]] = []
+
+    def cancel(name: str) -> None:
+        if name == "right" and ran.count(name) == 1:
+            asyncio.get_running_loop().call_soon(work[0].cancel)
+
+    graph = joined(ran, saver, cancel)
 
     async def main() -> None:
         work.append(asyncio.ensure_future(graph.ainvoke({"log": []}, THREAD)))
@@ -56,19 +65,7 @@ def test_cancelled_as_the_last_node_of_a_step_ends(saver: BaseCheckpointSaver) -
 
 def test_ctrl_c_in_the_loop_around_an_async_stream(saver: BaseCheckpointSaver) -> None:
     """All that runs on the loop is cancelled at once, and ends."""
-    ran: list[str] = []
-
-    def node(name: str) -> Any:
-        async def run(state: Any) -> dict[str, Any]:
-            ran.append(name)
-            return {"log": [name]}
-
-        run.__name__ = name
-        return run
-
-    builder = StateGraph(Log).add_node(node("left")).add_node(node("right")).add_node(node("last"))
-    builder.add_edge(START, "left").add_edge(START, "right").add_edge(["left", "right"], "last")
-    graph = builder.compile(checkpointer=saver)
+    graph = joined([], saver)
 
     async def read() -> None:
         async for _ in graph.astream({"log": []}, THREAD):
