@@ -25,6 +25,7 @@ from lgrun._engine.request import (
     default_mode,
     default_output,
     inherited,
+    meant,
     merged,
     outcome,
     thread_id,
@@ -632,7 +633,7 @@ def _outer(config: Config | None) -> Frame | None:
     frame: Any = current.get()
     if frame is None or not isinstance(frame, Frame):
         return None
-    wanted = (config or {}).get("configurable", {}).get("thread_id")
+    wanted = meant(config).get("configurable", {}).get("thread_id") if config else None
     if wanted is None:
         return frame
     own = frame.run.config_at(frame.ns).get("configurable", {}).get("thread_id")

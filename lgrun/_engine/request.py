@@ -287,7 +287,7 @@ _KEYS = frozenset(
 )
 
 
-def _meant(config: Config) -> dict[str, Any]:
+def meant(config: Config) -> dict[str, Any]:
     """Return what a configuration means, as in LangGraph: None is nothing, other keys belong to `configurable`."""
     meant = {key: value for key, value in config.items() if value is not None}
     if not meant.keys() <= _KEYS:
@@ -298,7 +298,7 @@ def _meant(config: Config) -> dict[str, Any]:
 
 def merged(base: Config, config: Config | None) -> dict[str, Any]:
     """Lay a call's configuration over a workflow's own: tags add up, `metadata` and `configurable` override by key."""
-    own = _meant(config) if config else {}
+    own = meant(config) if config else {}
     if not base:
         return own
     both = {**base, **own}

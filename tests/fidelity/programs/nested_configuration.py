@@ -219,7 +219,11 @@ def all_of_it(api: Api) -> Iterator[Any]:
 
         @api.entrypoint(checkpointer=saver())
         def parent(x: int) -> Any:
-            return [all_told(api.get_config()), look(x).result(), child.invoke(x), child.invoke(x, {"foo": 2})]
+            return [
+                all_told(api.get_config()),
+                look(x).result(),
+                *[child.invoke(x, own) for own in ({}, {"foo": 2}, {"configurable": None})],
+            ]
 
         for flow, given in ((parent, 1), (line(api, node, state=Shared, checkpointer=saver()), {"text": ""})):
             for base in ({}, bound):
