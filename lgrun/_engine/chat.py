@@ -12,7 +12,7 @@ from dataclasses import fields, is_dataclass
 from typing import TYPE_CHECKING, Any
 
 from lgrun._engine.context import current
-from lgrun._engine.events import Kind, MessageStreamed, Namespace, outward
+from lgrun._engine.events import Kind, MessageStreamed, outward
 from lgrun.constants import TAG_HIDDEN, TAG_NOSTREAM
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ class _Handed(Mapping[str, Any]):
         if self._made is None:
             about = self._frame.config
             own = {key: value for key, value in about.items() if key not in ("run_id", "run_name")}
-            self._made = {**own, "metadata": {**_around(self._frame), **about["metadata"]}}
+            self._made = {**own, "metadata": {"checkpoint_ns": _place(self._frame), **about["metadata"]}}
         return self._made
 
     def __getitem__(self, key: str) -> Any:
@@ -132,7 +132,7 @@ class Chat:
 
 def tell(frame: "Frame", message: Any, kind: Kind, more: Mapping[str, Any] = {}) -> None:
     """Emit a message that the code of a frame made; `more` is added to what is said about it."""
-    outer = {key: value for key, value in _around(frame).items() if key != "checkpoint_ns" or frame.ns}
+    outer = {"checkpoint_ns": _place(frame)} if frame.ns else {}
     metadata = {**outer, **frame.config["metadata"], **more}
     emit(frame, message, kind, metadata)
 
@@ -143,17 +143,10 @@ def emit(frame: "Frame", message: Any, kind: Kind, metadata: Mapping[str, Any]) 
     frame.run.emit(MessageStreamed(id=frame.id, name=name, message=message, metadata=metadata, kind=kind, ns=ns))
 
 
-def _around(frame: "Frame") -> dict[str, Any]:
-    """Return what streams of messages say of a place beside its configuration's metadata."""
-    thread = frame.run.config["configurable"].get("thread_id")
-    known = {} if thread is None else {"thread_id": thread}
-    return {**known, "checkpoint_ns": "|".join(_outermost(frame)) or frame.place_name}
-
-
-def _outermost(frame: "Frame") -> Namespace:
-    """Return where the nested run was called that is around all others here; () if there is none."""
+def _place(frame: "Frame") -> str:
+    """Return where the nested run was called that is around all others here; where code stands if there is none."""
     *_, at, _ = ((), *outward(frame.run.around, frame.ns))
-    return tuple(part for part in at if ":" in part)
+    return "|".join(part for part in at if ":" in part) or frame.place_name
 
 
 def _load() -> None:
@@ -215,7 +208,7 @@ def _listener_class() -> Any:
             if TAG_NOSTREAM in (tags or ()):
                 return
             shown = [tag for tag in tags or () if not tag.startswith("seq:step")]
-            about = {**_around(self._frame), **self._frame.config["metadata"], **(metadata or {})}
+            about = {"checkpoint_ns": _place(self._frame), **self._frame.config["metadata"], **(metadata or {})}
             self._about[run_id] = {**about, "tags": shown} if shown else about
 
         def on_llm_new_token(self, token: str, *, chunk: Any = None, run_id: Any, **_: Any) -> None:

@@ -259,7 +259,7 @@ def result_record(run: Run, planned: Planned, encoded: Encoded | None, ms: float
         frame.name,
         planned.digest,
         planned.summary,
-        round(ms * 1000) / 1000,
+        round(ms, 3),
         frame.attempt,
         None,
         encoded,
